@@ -1,0 +1,93 @@
+"""The open workspace that a command works in: settings, database, vault, key, clock and actor."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from govtool import db, runtime, settings
+from govtool.errors import InputError, WorkError
+from govtool.evidence import ledger
+from govtool.evidence.note import Signer, load_signer
+from govtool.evidence.vault import Vault
+
+
+@dataclass(frozen=True)
+class Workspace:
+    resolved: settings.Resolved
+    clock: runtime.Clock = runtime.system_clock
+
+    @property
+    def settings(self) -> settings.Settings:
+        return self.resolved.settings
+
+    @property
+    def root(self) -> Path:
+        return self.resolved.root
+
+    @property
+    def actor(self) -> str:
+        return self.settings.actor
+
+    @property
+    def now(self) -> datetime:
+        return self.clock()
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        url = self.settings.database_url
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            url = prefix + str(self.root / url.removeprefix(prefix))
+        return db.make_engine(url)
+
+    @cached_property
+    def vault(self) -> Vault:
+        url = self.settings.vault_url
+        return Vault(url if "://" in url else str(self.root / url))
+
+    @cached_property
+    def signer(self) -> Signer:
+        return load_signer(self.resolved.path(self.settings.signing_key), self.settings.ledger_origin)
+
+    @property
+    def policies(self) -> Path:
+        return self.resolved.path(self.settings.policies)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with db.session_scope(self.engine, read=True) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that ends with a signed checkpoint over everything it recorded."""
+        signer = self.signer  # a missing key stops the command before it writes anything
+        with db.session_scope(self.engine) as session:
+            yield session
+            ledger.checkpoint(session, signer, now=self.now)
+
+
+def open_workspace(start: Path | None = None) -> Workspace:
+    """The workspace of the current folder.
+
+    Raises:
+        InputError: there is none, or its settings cannot be read.
+        WorkError: its database is not at this version's schema.
+    """
+    root = settings.find_root(start or Path.cwd())
+    workspace = Workspace(settings.resolve(root))
+    try:
+        revision = db.current_revision(workspace.engine)
+    except sa.exc.OperationalError as error:
+        raise WorkError(f"the database cannot be reached: {error.orig}") from error
+    if revision != db.head_revision():
+        if revision is None:
+            raise InputError("the workspace has no database yet", hint="govtool init, or govtool db upgrade")
+        raise WorkError(f"the database is at revision {revision}, this govtool needs {db.head_revision()}", hint="govtool db upgrade")
+    return workspace

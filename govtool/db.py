@@ -1,0 +1,145 @@
+"""The database: one schema for SQLite and PostgreSQL, changed only by migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from govtool import resources
+from govtool.errors import InputError, WorkError
+
+_BUSY_MS = 60_000
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC instants only; SQLite keeps them as naive UTC text, PostgreSQL as timestamptz."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime: {value!r}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def make_engine(url: str) -> sa.Engine:
+    """An engine for `url`. SQLite gets WAL, foreign keys, a busy timeout and explicit BEGIN.
+
+    Raises:
+        InputError: the URL cannot be read.
+        MissingExtraError: its driver is not installed.
+    """
+    try:
+        engine = sa.create_engine(url)
+    except sa.exc.ArgumentError as error:
+        raise InputError(f"not a database URL: {_redacted(url)}", hint="for example sqlite:///govtool.db") from error
+    except ModuleNotFoundError as error:
+        from govtool.errors import MissingExtraError
+
+        raise MissingExtraError("postgres", f"the database {_redacted(url)}") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
+    # The driver's own transaction handling delays BEGIN and would let tests and writers leak into each other.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # committed evidence survives power loss
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer takes the lock at once: upgrading a read transaction later can fail without waiting.
+    reading = connection.get_execution_options().get("govtool_read", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def session_scope(engine: sa.Engine, *, read: bool = False) -> Iterator[Session]:
+    """One transaction: commits at the end, rolls back on any error.
+
+    Raises:
+        WorkError: the database cannot be reached or written.
+    """
+    bound = engine.execution_options(govtool_read=True) if read else engine
+    try:
+        with Session(bound, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        raise WorkError(
+            f"the database {_redacted(engine.url)} cannot be used: {error.orig}",
+            hint="is it there, writable and migrated? try: govtool db upgrade",
+        ) from error
+
+
+def _redacted(url: str | sa.URL) -> str:
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except sa.exc.ArgumentError:
+        return "(unreadable)"
+
+
+def alembic_config(engine: sa.Engine | None = None) -> Config:
+    """Alembic's configuration, built in code: no alembic.ini, no URL with a password on disk."""
+    config = Config()
+    config.set_main_option("script_location", str(resources.find("migrations")).replace("%", "%%"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: sa.Engine) -> None:
+    """Bring the schema to the newest revision.
+
+    Raises:
+        WorkError: the database cannot be reached or written.
+    """
+    try:
+        command.upgrade(alembic_config(engine), "head")
+    except DBAPIError as error:
+        raise WorkError(f"the database {_redacted(engine.url)} cannot be migrated: {error.orig}") from error
+
+
+def current_revision(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()

@@ -1,0 +1,112 @@
+"""The one append-only ledger: every evidence record is a leaf of a Merkle tree whose heads are signed.
+
+Appending takes a lock that all writers share (SQLite: the write transaction; PostgreSQL: an advisory lock), reads the
+last index and inserts the next. The primary key on the index makes a double append impossible even without the lock.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from govtool.digest import canonical_json
+from govtool.errors import NotFoundError
+from govtool.evidence import merkle
+from govtool.evidence.models import EvidenceRow, LedgerCheckpoint, LedgerLeaf, LedgerNode
+from govtool.evidence.note import Signer, TreeHead
+from govtool.runtime import new_id
+
+SCHEMA = "govtool.ledger/1"
+Row = TypeVar("Row", bound=EvidenceRow)
+_LOCK_KEY = 0x676F7674  # "govt"
+
+
+def size(session: Session) -> int:
+    last = session.scalar(sa.select(sa.func.max(LedgerLeaf.idx)))
+    return 0 if last is None else last + 1
+
+
+def append(session: Session, data: bytes) -> int:
+    """Add a leaf; returns its index. Visible to others when the caller's transaction commits."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+    index = size(session)
+    current = merkle.leaf_hash(data)
+    session.execute(sa.insert(LedgerLeaf).values(idx=index, data=data, leaf_hash=current))
+    read = stored(session)
+    level, position = 0, index
+    while position & 1:  # this leaf completes the perfect subtree one level up
+        current = merkle.node_hash(read(level, position - 1), current)
+        level, position = level + 1, position >> 1
+        session.execute(sa.insert(LedgerNode).values(level=level, idx=position, hash=current))
+    return index
+
+
+def stored(session: Session) -> merkle.Subtree:
+    """Reads subtree roots from the database."""
+
+    def read(level: int, idx: int) -> bytes:
+        table, where = (
+            (LedgerLeaf.leaf_hash, LedgerLeaf.idx == idx)
+            if level == 0
+            else (LedgerNode.hash, sa.and_(LedgerNode.level == level, LedgerNode.idx == idx))
+        )
+        value: bytes | None = session.scalar(sa.select(table).where(where))
+        if value is None:
+            raise NotFoundError(f"the ledger has no subtree {level}/{idx}", hint="govtool evidence verify")
+        return value
+
+    return read
+
+
+def body(row: EvidenceRow) -> dict[str, Any]:
+    """All columns of the row but its place in the ledger."""
+    return {
+        column.key: getattr(row, column.key) for column in sa.inspect(type(row)).columns if column.key != "ledger_index"
+    }
+
+
+def artifacts(row: EvidenceRow) -> list[str]:
+    """Digests of the vault bytes this row rests on."""
+    found: list[str] = []
+    for column in sa.inspect(type(row)).columns:
+        value = getattr(row, column.key)
+        if column.info.get("vault") and value:
+            found.extend(value if isinstance(value, list) else [value])
+    return found
+
+
+def entry(row: EvidenceRow) -> bytes:
+    """The leaf's bytes: canonical JSON of the row, so that the row can be checked against the leaf at any time."""
+    return canonical_json(
+        {"schema": SCHEMA, "kind": row.__tablename__, "body": body(row), "artifacts": artifacts(row)}
+    )
+
+
+def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
+    """Append the row to the ledger and insert it. The row's `id` must be set, and every column filled.
+
+    Returns:
+        The same row, flushed, so that a broken constraint shows here and not at the commit.
+    """
+    row.recorded_at, row.recorded_by = now, by
+    row.ledger_index = append(session, entry(row))
+    session.add(row)
+    session.flush()
+    return row
+
+
+def checkpoint(session: Session, signer: Signer, *, now: datetime) -> LedgerCheckpoint | None:
+    """Sign the current tree head; None when it is signed already or the ledger is empty."""
+    leaves = size(session)
+    newest = session.scalar(sa.select(sa.func.max(LedgerCheckpoint.tree_size)))
+    if leaves == 0 or newest == leaves:
+        return None
+    head = TreeHead(signer.name, leaves, merkle.root(leaves, stored(session)))
+    row = LedgerCheckpoint(
+        id=new_id("chk"), tree_size=leaves, note=signer.sign(head.text()), recorded_at=now
+    )
+    session.add(row)
+    session.flush()
+    return row
