@@ -1,0 +1,75 @@
+"""What a version was made from, and what was made from it: walks of the lineage graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from govtool.registry.models import DatasetVersion, LineageEdge, ModelVersion
+
+TRAINED = ("trained_on", "fine_tuned_on")
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The effective classification level of a version and where it comes from."""
+
+    level: int | None
+    """The highest level upstream; None when any upstream dataset is unclassified, or none is recorded."""
+    reason: str
+
+
+def upstream(session: Session, version_id: str) -> Sequence[LineageEdge]:
+    """Every edge that leads from this version to what it was made from, however far. Cycles end the walk."""
+    start = sa.select(LineageEdge.id, LineageEdge.dst_id).where(LineageEdge.src_id == version_id)
+    walk = start.cte("walk", recursive=True)
+    step = sa.select(LineageEdge.id, LineageEdge.dst_id).join(walk, LineageEdge.src_id == walk.c.dst_id)
+    walk = walk.union(step)  # UNION drops rows seen before, so a cycle adds nothing and the walk ends
+    return session.scalars(
+        sa.select(LineageEdge).where(LineageEdge.id.in_(sa.select(walk.c.id))).order_by(LineageEdge.ledger_index)
+    ).all()
+
+
+def downstream(session: Session, version_id: str) -> Sequence[LineageEdge]:
+    """Every edge by which something was made from this version, however far."""
+    start = sa.select(LineageEdge.id, LineageEdge.src_id).where(LineageEdge.dst_id == version_id)
+    walk = start.cte("walk", recursive=True)
+    step = sa.select(LineageEdge.id, LineageEdge.src_id).join(walk, LineageEdge.dst_id == walk.c.src_id)
+    walk = walk.union(step)
+    return session.scalars(
+        sa.select(LineageEdge).where(LineageEdge.id.in_(sa.select(walk.c.id))).order_by(LineageEdge.ledger_index)
+    ).all()
+
+
+def datasets_of(session: Session, version: ModelVersion, relations: Sequence[str] = TRAINED) -> list[DatasetVersion]:
+    """The datasets a model version stands in one of these relations to, directly."""
+    edges = session.scalars(
+        sa.select(LineageEdge)
+        .where(
+            LineageEdge.src_id == version.id,
+            LineageEdge.dst_kind == DatasetVersion.__tablename__,
+            LineageEdge.relation.in_(relations),
+        )
+        .order_by(LineageEdge.ledger_index)
+    )
+    return [session.get_one(DatasetVersion, edge.dst_id) for edge in edges]
+
+
+def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:
+    """The highest level among everything upstream. Nothing recorded is unknown, not public.
+
+    No derivation lowers it: a synthetic or 'anonymised' copy keeps its source's level until evidence says otherwise,
+    which is not modelled yet.
+    """
+    training: list[DatasetVersion] = []
+    for edge in upstream(session, version.id):
+        if edge.dst_kind == DatasetVersion.__tablename__ and edge.relation not in ("tested_on", "validated_on"):
+            training.append(session.get_one(DatasetVersion, edge.dst_id))
+    if not training:
+        return Sensitivity(None, "no training data is recorded for it")
+    unknown = [row.ref for row in training if row.classification_level is None]
+    if unknown:
+        return Sensitivity(None, f"unclassified: {', '.join(sorted(set(unknown)))}")
+    highest = max(training, key=lambda row: row.classification_level or 0)
+    return Sensitivity(highest.classification_level, f"trained on {highest.ref}")
