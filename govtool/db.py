@@ -63,11 +63,11 @@ def make_engine(url: str) -> sa.Engine:
     try:
         engine = sa.create_engine(url)
     except sa.exc.ArgumentError as error:
-        raise InputError(f"not a database URL: {_redacted(url)}", hint="for example sqlite:///govtool.db") from error
+        raise InputError(f"not a database URL: {redacted(url)}", hint="for example sqlite:///govtool.db") from error
     except ModuleNotFoundError as error:
         from govtool.errors import MissingExtraError
 
-        raise MissingExtraError("postgres", f"the database {_redacted(url)}") from error
+        raise MissingExtraError("postgres", f"the database {redacted(url)}") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -104,12 +104,12 @@ def session_scope(engine: sa.Engine, *, read: bool = False) -> Iterator[Session]
             yield session
     except OperationalError as error:
         raise WorkError(
-            f"the database {_redacted(engine.url)} cannot be used: {error.orig}",
+            f"the database {redacted(engine.url)} cannot be used: {error.orig}",
             hint="is it there, writable and migrated? try: govtool db upgrade",
         ) from error
 
 
-def _redacted(url: str | sa.URL) -> str:
+def redacted(url: str | sa.URL) -> str:
     try:
         return sa.make_url(url).render_as_string(hide_password=True)
     except sa.exc.ArgumentError:
@@ -133,7 +133,7 @@ def upgrade(engine: sa.Engine) -> None:
     try:
         command.upgrade(alembic_config(engine), "head")
     except DBAPIError as error:
-        raise WorkError(f"the database {_redacted(engine.url)} cannot be migrated: {error.orig}") from error
+        raise WorkError(f"the database {redacted(engine.url)} cannot be migrated: {error.orig}") from error
 
 
 def current_revision(engine: sa.Engine) -> str | None:

@@ -4,6 +4,7 @@ Appending takes a lock that all writers share (SQLite: the write transaction; Po
 last index and inserts the next. The primary key on the index makes a double append impossible even without the lock.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from govtool.digest import canonical_json
-from govtool.errors import NotFoundError
+from govtool.errors import EvidenceError, NotFoundError
 from govtool.evidence import merkle
 from govtool.evidence.models import EvidenceRow, LedgerCheckpoint, LedgerLeaf, LedgerNode
-from govtool.evidence.note import Signer, TreeHead
+from govtool.evidence.note import Signer, TreeHead, text_of
 from govtool.runtime import new_id
 
 SCHEMA = "govtool.ledger/1"
@@ -60,27 +61,26 @@ def stored(session: Session) -> merkle.Subtree:
     return read
 
 
-def body(row: EvidenceRow) -> dict[str, Any]:
-    """All columns of the row but its place in the ledger."""
-    return {
-        column.key: getattr(row, column.key) for column in sa.inspect(type(row)).columns if column.key != "ledger_index"
-    }
+def columns(kind: type[EvidenceRow]) -> list[sa.Column[Any]]:
+    """The columns that an entry covers: all but the row's place in the ledger."""
+    return [column for column in kind.__table__.columns if column.key != "ledger_index"]
 
 
-def artifacts(row: EvidenceRow) -> list[str]:
-    """Digests of the vault bytes this row rests on."""
+def artifacts(kind: type[EvidenceRow], values: Mapping[str, Any]) -> list[str]:
+    """Digests of the vault bytes that such a row rests on."""
     found: list[str] = []
-    for column in sa.inspect(type(row)).columns:
-        value = getattr(row, column.key)
+    for column in columns(kind):
+        value = values.get(column.key)
         if column.info.get("vault") and value:
             found.extend(value if isinstance(value, list) else [value])
     return found
 
 
-def entry(row: EvidenceRow) -> bytes:
+def entry(kind: type[EvidenceRow], values: Mapping[str, Any]) -> bytes:
     """The leaf's bytes: canonical JSON of the row, so that the row can be checked against the leaf at any time."""
+    body = {column.key: values[column.key] for column in columns(kind)}
     return canonical_json(
-        {"schema": SCHEMA, "kind": row.__tablename__, "body": body(row), "artifacts": artifacts(row)}
+        {"schema": SCHEMA, "kind": kind.__tablename__, "body": body, "artifacts": artifacts(kind, values)}
     )
 
 
@@ -89,24 +89,45 @@ def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
 
     Returns:
         The same row, flushed, so that a broken constraint shows here and not at the commit.
+
+    Raises:
+        ValueError: a value would not read back as it was written, so the entry would never verify: a bug in the caller.
     """
     row.recorded_at, row.recorded_by = now, by
-    row.ledger_index = append(session, entry(row))
+    kind = type(row)
+    data = entry(kind, {column.key: getattr(row, column.key) for column in columns(kind)})
+    row.ledger_index = append(session, data)
     session.add(row)
     session.flush()
+    back = session.execute(sa.select(*columns(kind)).where(kind.id == row.id)).one()._mapping  # noqa: SLF001 - its public name
+    if entry(kind, back) != data:
+        changed = [key for key in back if canonical_json(back[key]) != canonical_json(getattr(row, key))]
+        raise ValueError(f"{kind.__tablename__}.{', '.join(changed)} would not read back as written")
     return row
 
 
 def checkpoint(session: Session, signer: Signer, *, now: datetime) -> LedgerCheckpoint | None:
-    """Sign the current tree head; None when it is signed already or the ledger is empty."""
+    """Sign the current tree head; None when it is signed already or the ledger is empty.
+
+    Raises:
+        EvidenceError: the ledger no longer extends what was signed last. A signature over such a head would vouch for
+            two different histories, so none is made.
+    """
     leaves = size(session)
-    newest = session.scalar(sa.select(sa.func.max(LedgerCheckpoint.tree_size)))
-    if leaves == 0 or newest == leaves:
+    newest = session.scalar(sa.select(LedgerCheckpoint).order_by(LedgerCheckpoint.tree_size.desc()).limit(1))
+    if newest is not None:
+        signed = TreeHead.parse(text_of(newest.note))
+        if signed.size > leaves or merkle.root(signed.size, stored(session)) != signed.root:
+            raise EvidenceError(
+                f"the ledger does not extend its signed checkpoint of {signed.size} entries; nothing was signed",
+                hint="govtool evidence verify names what changed",
+            )
+        if signed.size == leaves:
+            return None
+    if leaves == 0:
         return None
     head = TreeHead(signer.name, leaves, merkle.root(leaves, stored(session)))
-    row = LedgerCheckpoint(
-        id=new_id("chk"), tree_size=leaves, note=signer.sign(head.text()), recorded_at=now
-    )
+    row = LedgerCheckpoint(id=new_id("chk"), tree_size=leaves, note=signer.sign(head.text()), recorded_at=now)
     session.add(row)
     session.flush()
     return row

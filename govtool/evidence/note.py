@@ -48,7 +48,7 @@ class Verifier:
         except (ValueError, binascii.Error) as error:
             raise InputError("not a verifier key", hint="expected NAME+HASH+BASE64") from error
         verifier = cls(name, blob[1:])
-        if blob[:1] != _ED25519 or len(blob) != 33 or verifier.key_id.hex() != key_hash:  # noqa: PLR2004
+        if not name or blob[:1] != _ED25519 or len(blob) != 33 or verifier.key_id.hex() != key_hash:  # noqa: PLR2004
             raise InputError("the verifier key is damaged or not Ed25519")
         return verifier
 
@@ -58,23 +58,45 @@ class Verifier:
         Raises:
             EvidenceError: malformed note, or no valid signature by this key. Signatures by others are ignored (C2SP).
         """
-        text, separator, signatures = note.rpartition("\n\n")
-        if not separator or not signatures.endswith("\n"):
-            raise EvidenceError("the signed note is malformed")
-        text += "\n"
-        for line in signatures.splitlines():
-            name, _, encoded = line.removeprefix(_PREFIX).partition(" ")
-            if not line.startswith(_PREFIX) or name != self.name:
+        text, signatures = _split(note)
+        for name, blob in signatures:
+            if name != self.name or blob[:_KEY_ID_BYTES] != self.key_id:
                 continue
             try:
-                blob = base64.b64decode(encoded, validate=True)
-                if blob[:_KEY_ID_BYTES] != self.key_id:
-                    continue
                 Ed25519PublicKey.from_public_bytes(self.public).verify(blob[_KEY_ID_BYTES:], text.encode())
-            except (binascii.Error, InvalidSignature) as error:
+            except InvalidSignature as error:
                 raise EvidenceError(f"the signature by {self.name} is not valid") from error
             return text
         raise EvidenceError(f"no signature by {self.name} on this note")
+
+
+def text_of(note: str) -> str:
+    """The text of a note, whoever signed it.
+
+    Raises:
+        EvidenceError: malformed.
+    """
+    return _split(note)[0]
+
+
+def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Text and (name, key id + signature) lines; strict, as C2SP signed-note asks of a reader."""
+    text, separator, block = note.rpartition("\n\n")
+    lines = block.split("\n")
+    if not separator or lines.pop() or not lines or any(ord(mark) < ord(" ") and mark != "\n" for mark in note):
+        raise EvidenceError("the signed note is malformed")
+    found = []
+    for line in lines:
+        name, space, encoded = line.removeprefix(_PREFIX).partition(" ")
+        try:
+            text.encode()
+            blob = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise EvidenceError("the signed note is malformed") from error
+        if not (line.startswith(_PREFIX) and name and space) or len(blob) <= _KEY_ID_BYTES:
+            raise EvidenceError("the signed note is malformed")
+        found.append((name, blob))
+    return text + "\n", found
 
 
 @dataclass(frozen=True)
@@ -118,12 +140,13 @@ class TreeHead:
             origin, size, encoded, *_ = text.split("\n")
             if not size.isascii() or not size.isdigit() or (size != "0" and size.startswith("0")):
                 raise ValueError(size)
+            count = int(size)
             root = base64.b64decode(encoded, validate=True)
         except (ValueError, binascii.Error) as error:
             raise EvidenceError("the checkpoint is malformed") from error
         if len(root) != 32 or not origin:  # noqa: PLR2004
             raise EvidenceError("the checkpoint is malformed")
-        return cls(origin, int(size), root)
+        return cls(origin, count, root)
 
 
 def generate_key(path: Path) -> None:

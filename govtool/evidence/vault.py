@@ -8,10 +8,12 @@ them, so a crash between the two leaves an unreferenced blob, never a reference 
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -30,6 +32,15 @@ class Stored:
 
     sha256: Sha256
     size: int
+
+
+class BlobState(StrEnum):
+    """What stands under a blob's name."""
+
+    WHOLE = "whole"
+    ALTERED = "altered"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
 
 
 class Vault:
@@ -78,17 +89,22 @@ class Vault:
             name = Sha256(digest.hexdigest())
             self._publish(temporary, name)
         except OSError as error:
+            with suppress(OSError):  # give the space back; failing that, the file is a leftover that nothing reads
+                self._fs.rm_file(temporary)
             raise WorkError(
-                f"the evidence vault cannot be written: {error.strerror or error}",
-                hint="is the disk full, or the folder read-only?",
+                f"the bytes could not be stored in the evidence vault: {error.strerror or error}",
+                hint="is the disk full, or the vault's folder read-only?",
             ) from error
         return Stored(name, size)
 
     def _publish(self, temporary: str, name: Sha256) -> None:
-        final = self.path(name)
-        if self._fs.exists(final) and self.check(name):
+        final, state = self.path(name), self.state(name)
+        if state is BlobState.WHOLE:
             self._fs.rm_file(temporary)
             return
+        if state is not BlobState.MISSING:  # the right bytes take its place; the wrong ones are evidence too
+            self._fs.makedirs(f"{self._root}/altered", exist_ok=True)
+            self._fs.mv(final, f"{self._root}/altered/{name}.{new_token()}")
         self._fs.makedirs(os.path.dirname(final), exist_ok=True)  # noqa: PTH120 - a remote path, not a local one
         if not self._local:
             self._fs.mv(temporary, final)
@@ -96,7 +112,7 @@ class Vault:
         os.chmod(temporary, 0o440)  # noqa: PTH101
         os.replace(temporary, final)  # noqa: PTH105
         folder = Path(final).parent
-        for level in (folder, folder.parent, folder.parent.parent):
+        for level in (folder, folder.parent, folder.parent.parent, folder.parent.parent.parent):
             _sync_folder(level)
 
     @contextmanager
@@ -106,14 +122,16 @@ class Vault:
         Raises:
             EvidenceError: absent, or its bytes are not what its name says.
         """
-        if not self.check(digest):
-            raise EvidenceError(
-                f"evidence {digest[:12]}… is {'altered' if self.exists(digest) else 'missing'} in the vault",
-                where=self.path(digest),
-                hint="govtool evidence verify names everything that is affected",
-            )
-        with self._fs.open(self.path(digest), "rb") as stream:
-            yield cast("BinaryIO", stream)
+        try:
+            stream = self._reader(digest)
+            actual = _sha256(stream)
+        except OSError as error:
+            raise self._refusal(digest, _state_of(error)) from error
+        with stream:
+            if actual != digest:
+                raise self._refusal(digest, BlobState.ALTERED)
+            stream.seek(0)  # the file that was hashed, not whatever has taken its name since
+            yield stream
 
     def read(self, digest: Sha256) -> bytes:
         with self.open(digest) as stream:
@@ -121,14 +139,27 @@ class Vault:
 
     def check(self, digest: Sha256) -> bool:
         """Whether the bytes under this name are there and hash to it."""
-        actual = hashlib.sha256()
+        return self.state(digest) is BlobState.WHOLE
+
+    def state(self, digest: Sha256) -> BlobState:
+        """What stands under this name. Reads all of it, in pieces."""
         try:
-            with self._fs.open(self.path(digest), "rb") as stream:
-                for piece in chunks(stream):
-                    actual.update(piece)
-        except FileNotFoundError:
-            return False
-        return actual.hexdigest() == digest
+            with self._reader(digest) as stream:
+                return BlobState.WHOLE if _sha256(stream) == digest else BlobState.ALTERED
+        except OSError as error:
+            return _state_of(error)
+
+    def _reader(self, digest: Sha256) -> BinaryIO:
+        path = self.path(digest)
+        # A link or a pipe in a blob's place is not the blob, and reading a pipe would wait for ever.
+        return _regular(Path(path)) if self._local else cast("BinaryIO", self._fs.open(path, "rb"))
+
+    def _refusal(self, digest: Sha256, state: BlobState) -> EvidenceError:
+        return EvidenceError(
+            f"evidence {digest[:12]}… is {state} in the vault",
+            where=self.path(digest),
+            hint="govtool evidence verify names everything that is affected",
+        )
 
     def local_path(self, digest: Sha256) -> Path | None:
         """Where the blob lies on this machine, for engines that want a file; None when the vault is remote."""
@@ -139,12 +170,18 @@ class Vault:
         if not self._fs.exists(f"{self._root}/sha256"):
             return
         for _folder, _folders, files in self._fs.walk(f"{self._root}/sha256"):
-            for name in files:
-                yield Sha256(name)
+            yield from (Sha256(name) for name in files if re.fullmatch("[0-9a-f]{64}", name))
 
     def leftovers(self) -> list[str]:
         """Temporary files that a crash left behind. Harmless; `evidence verify` reports them."""
-        folder = f"{self._root}/tmp"
+        return self._names("tmp")
+
+    def set_aside(self) -> list[str]:
+        """Altered blobs whose right bytes were stored again; what had taken their place is kept here."""
+        return self._names("altered")
+
+    def _names(self, part: str) -> list[str]:
+        folder = f"{self._root}/{part}"
         return [str(name) for name in self._fs.ls(folder, detail=False)] if self._fs.exists(folder) else []
 
 
@@ -164,16 +201,32 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
         InputError: absent, unreadable, a link, a folder, a device or a pipe.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        stream = _regular(path)
     except OSError as error:
         link = error.errno == errno.ELOOP
         reason = "is a symbolic link" if link else (error.strerror or "cannot be opened").lower()
-        raise InputError(f"{path}: {reason}", hint="give the file itself" if link else "check the path") from error
+        raise InputError(f"{path}: {reason}", hint="give the file itself" if link else "give one readable file") from error
+    with stream:
+        yield stream
+
+
+def _regular(path: Path) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InputError(f"{path}: not a regular file", hint="give one file, not a folder or a device")
-    with os.fdopen(descriptor, "rb") as stream:
-        yield stream
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def _sha256(stream: BinaryIO) -> str:
+    actual = hashlib.sha256()
+    for piece in chunks(stream):
+        actual.update(piece)
+    return actual.hexdigest()
+
+
+def _state_of(error: OSError) -> BlobState:
+    return BlobState.MISSING if isinstance(error, FileNotFoundError) else BlobState.UNREADABLE
 
 
 def npz_bytes(arrays: dict[str, Any]) -> bytes:

@@ -27,6 +27,11 @@ RELATIONS = (
 AUDIENCES = ("internal", "partner", "public")
 ENVIRONMENTS = ("development", "staging", "production")
 
+VERSION_KINDS: dict[str, type[ModelVersion] | type[DatasetVersion]] = {
+    ModelVersion.__tablename__: ModelVersion,
+    DatasetVersion.__tablename__: DatasetVersion,
+}
+
 Row = TypeVar("Row", bound=EvidenceRow)
 
 
