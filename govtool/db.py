@@ -98,7 +98,10 @@ def session_scope(engine: sa.Engine, *, read: bool = False) -> Iterator[Session]
     Raises:
         WorkError: the database cannot be reached or written.
     """
-    bound = engine.execution_options(govtool_read=True) if read else engine
+    bound = engine
+    if read:  # one snapshot for the whole read, which SQLite gives anyway
+        level = {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        bound = engine.execution_options(govtool_read=True, **level)
     try:
         with Session(bound, expire_on_commit=False) as session, session.begin():
             yield session

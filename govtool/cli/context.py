@@ -15,6 +15,7 @@ from govtool.errors import InputError, WorkError
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer, load_signer
 from govtool.evidence.vault import Vault
+from govtool.evidence.witness import witness
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Workspace:
         return load_signer(self.resolved.path(self.settings.signing_key), self.settings.ledger_origin)
 
     @property
+    def checkpoints(self) -> Path:
+        """Where signed checkpoints are kept outside the database."""
+        return self.root / "checkpoints.log"
+
+    @property
     def policies(self) -> Path:
         return self.resolved.path(self.settings.policies)
 
@@ -66,11 +72,17 @@ class Workspace:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction that ends with a signed checkpoint over everything it recorded."""
+        """One transaction that ends with a signed checkpoint over everything it recorded.
+
+        The checkpoint is kept outside the database too, after the commit: a crash in between leaves that file one
+        behind, which is no error.
+        """
         signer = self.signer  # a missing key stops the command before it writes anything
         with db.session_scope(self.engine) as session:
             yield session
-            ledger.checkpoint(session, signer, now=self.now)
+            signed = ledger.checkpoint(session, signer, now=self.now)
+        if signed is not None:
+            witness(self.checkpoints, signed.note)
 
 
 def open_workspace(start: Path | None = None) -> Workspace:

@@ -50,7 +50,12 @@ def acquire(
         InputError: absent, not a regular file, a symbolic link; or a field that a court will ask for is empty.
         WorkError: the vault cannot be written.
     """
-    told = {"description": description, "source system": source_system, "authority": authority, "completeness": completeness}
+    told = {
+        "description": description,
+        "source system": source_system,
+        "authority": authority,
+        "completeness": completeness,
+    }
     empty = [name for name, value in told.items() if not value.strip()]
     if empty:
         raise InputError(f"an exhibit needs its {', '.join(empty)}", hint="say 'unknown' where it is unknown")

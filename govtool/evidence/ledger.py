@@ -61,7 +61,7 @@ def stored(session: Session) -> merkle.Subtree:
     return read
 
 
-def columns(kind: type[EvidenceRow]) -> list[sa.Column[Any]]:
+def columns(kind: type[EvidenceRow]) -> list[sa.ColumnElement[Any]]:
     """The columns that an entry covers: all but the row's place in the ledger."""
     return [column for column in kind.__table__.columns if column.key != "ledger_index"]
 
@@ -99,7 +99,7 @@ def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
     row.ledger_index = append(session, data)
     session.add(row)
     session.flush()
-    back = session.execute(sa.select(*columns(kind)).where(kind.id == row.id)).one()._mapping  # noqa: SLF001 - its public name
+    back = dict(session.execute(sa.select(*columns(kind)).where(kind.id == row.id)).mappings().one())
     if entry(kind, back) != data:
         changed = [key for key in back if canonical_json(back[key]) != canonical_json(getattr(row, key))]
         raise ValueError(f"{kind.__tablename__}.{', '.join(changed)} would not read back as written")

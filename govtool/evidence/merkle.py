@@ -25,6 +25,34 @@ def _split(n: int) -> int:
     return 1 << ((n - 1).bit_length() - 1)
 
 
+class Frontier:
+    """The roots of the perfect subtrees that tile the leaves seen so far: O(log n) hashes, enough for every root."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._tiles: list[bytes] = []  # largest first
+
+    def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
+        """Take the next leaf hash; returns (level, idx, hash) of each subtree above the leaves that it completes."""
+        completed, level, position = [], 0, self.size
+        current = leaf
+        while position & 1:
+            current = node_hash(self._tiles.pop(), current)
+            level, position = level + 1, position >> 1
+            completed.append((level, position, current))
+        self._tiles.append(current)
+        self.size += 1
+        return completed
+
+    def root(self) -> bytes:
+        if not self._tiles:
+            return EMPTY_ROOT
+        result = self._tiles[-1]
+        for tile in reversed(self._tiles[:-1]):
+            result = node_hash(tile, result)
+        return result
+
+
 def range_root(start: int, end: int, subtree: Subtree) -> bytes:
     """The hash MTH(D[start:end]); `start` must be a multiple of the range's enclosing power of two."""
     n = end - start

@@ -6,6 +6,7 @@ Formats: c2sp.org/signed-note and c2sp.org/tlog-checkpoint. Anyone can check one
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,13 +139,11 @@ class TreeHead:
         """
         try:
             origin, size, encoded, *_ = text.split("\n")
-            if not size.isascii() or not size.isdigit() or (size != "0" and size.startswith("0")):
-                raise ValueError(size)
-            count = int(size)
+            count = int(size) if re.fullmatch("0|[1-9][0-9]{0,17}", size) else -1
             root = base64.b64decode(encoded, validate=True)
         except (ValueError, binascii.Error) as error:
             raise EvidenceError("the checkpoint is malformed") from error
-        if len(root) != 32 or not origin:  # noqa: PLR2004
+        if count < 0 or len(root) != 32 or not origin:  # noqa: PLR2004
             raise EvidenceError("the checkpoint is malformed")
         return cls(origin, count, root)
 

@@ -74,10 +74,10 @@ class Vault:
         Raises:
             WorkError: the vault cannot be written (disk full, no permission).
         """
-        temporary = f"{self._root}/tmp/{new_token()}"
+        temporary = f"{self._root}/incoming/{new_token()}"
         digest, size = hashlib.sha256(), 0
         try:
-            self._fs.makedirs(f"{self._root}/tmp", exist_ok=True)
+            self._fs.makedirs(f"{self._root}/incoming", exist_ok=True)
             with self._fs.open(temporary, "wb") as target:
                 for piece in chunks(stream):
                     digest.update(piece)
@@ -101,6 +101,7 @@ class Vault:
         final, state = self.path(name), self.state(name)
         if state is BlobState.WHOLE:
             self._fs.rm_file(temporary)
+            self._sync(final)  # another writer may have moved it there and not waited for the disk yet
             return
         if state is not BlobState.MISSING:  # the right bytes take its place; the wrong ones are evidence too
             self._fs.makedirs(f"{self._root}/altered", exist_ok=True)
@@ -109,11 +110,20 @@ class Vault:
         if not self._local:
             self._fs.mv(temporary, final)
             return
-        os.chmod(temporary, 0o440)  # noqa: PTH101
-        os.replace(temporary, final)  # noqa: PTH105
-        folder = Path(final).parent
-        for level in (folder, folder.parent, folder.parent.parent, folder.parent.parent.parent):
-            _sync_folder(level)
+        Path(temporary).chmod(0o440)
+        Path(temporary).replace(final)
+        self._sync(final)
+
+    def _sync(self, final: str) -> None:
+        """Make the name last: the folders on the way to it, up to the vault itself."""
+        if not self._local:
+            return
+        for folder in list(Path(final).parents)[:4]:
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     @contextmanager
     def open(self, digest: Sha256) -> Iterator[BinaryIO]:
@@ -174,7 +184,7 @@ class Vault:
 
     def leftovers(self) -> list[str]:
         """Temporary files that a crash left behind. Harmless; `evidence verify` reports them."""
-        return self._names("tmp")
+        return self._names("incoming")
 
     def set_aside(self) -> list[str]:
         """Altered blobs whose right bytes were stored again; what had taken their place is kept here."""
@@ -183,14 +193,6 @@ class Vault:
     def _names(self, part: str) -> list[str]:
         folder = f"{self._root}/{part}"
         return [str(name) for name in self._fs.ls(folder, detail=False)] if self._fs.exists(folder) else []
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -205,7 +207,9 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         link = error.errno == errno.ELOOP
         reason = "is a symbolic link" if link else (error.strerror or "cannot be opened").lower()
-        raise InputError(f"{path}: {reason}", hint="give the file itself" if link else "give one readable file") from error
+        raise InputError(
+            f"{path}: {reason}", hint="give the file itself" if link else "give one readable file"
+        ) from error
     with stream:
         yield stream
 

@@ -42,27 +42,35 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}"
 
 
-def percent(value: float) -> str:
+def percent(value: float, *, fixed: bool = False) -> str:
     """A share with one decimal, and more where rounding would claim too much: 78 %, 74.1 %, 0.03 %, 99.97 %.
 
-    Nothing but zero is printed as 0 %, and nothing but one as 100 %.
+    Nothing but zero is printed as 0 %, and nothing but one as 100 %. `fixed` keeps the decimal of measured figures, so
+    that columns of them line up: 78.0 %.
     """
+    return f"{_share(value, fixed=fixed)}{NB}%"
+
+
+def _share(value: float, *, fixed: bool) -> str:
     share = 100 * value
+    text = ""
     for digits in range(1, 9):
         text = f"{share:.{digits}f}"
         if float(text) == share or float(text) not in (0.0, 100.0):
             break
-    return text.rstrip("0").rstrip(".") + NB + "%"
+    else:
+        return "< 0.00000001" if float(text) == 0 else text
+    return text if fixed else text.rstrip("0").rstrip(".")
 
 
-def _bounds(estimate: Estimate) -> str:
-    low, high = percent(estimate.low), percent(estimate.high)
-    return f"{low.removesuffix(NB + '%')}–{high}"
+def interval(estimate: Estimate) -> str:
+    """``74.1–82.0 %``."""
+    return f"{_share(estimate.low, fixed=True)}–{percent(estimate.high, fixed=True)}"
 
 
 def rate(estimate: Estimate) -> str:
-    """``78 % (74–82 %, n = 1,200)``."""
-    return f"{percent(estimate.value)} ({_bounds(estimate)}, n{NB}={NB}{estimate.n:,})"
+    """``78.0 % (74.1–82.0 %, n = 1,200)``."""
+    return f"{percent(estimate.value, fixed=True)} ({interval(estimate)}, n{NB}={NB}{estimate.n:,})"
 
 
 def number(value: float) -> str:
@@ -71,22 +79,21 @@ def number(value: float) -> str:
 
 
 def figure(name: str, estimate: Estimate) -> str:
-    """The estimate without its n, in the unit its metric is read in: an area as a number, a rate in percent."""
-    if _is_area(name):
-        return f"{number(estimate.value)} ({number(estimate.low)}–{number(estimate.high)})"
-    return f"{percent(estimate.value)} ({_bounds(estimate)})"
+    """The estimate in the unit its metric is read in: an area as a number, everything else in percent."""
+    return number(estimate.value) if _is_area(name) else percent(estimate.value, fixed=True)
+
+
+def bounds(name: str, estimate: Estimate) -> str:
+    return f"{number(estimate.low)}–{number(estimate.high)}" if _is_area(name) else interval(estimate)
 
 
 def value_of(name: str, value: float) -> str:
+    """A limit or a baseline in the unit of its metric."""
     return number(value) if _is_area(name) else percent(value)
 
 
 def _is_area(name: str) -> bool:
-    return name == "auc" or name.endswith("_auc") or not name
-
-
-def level(confidence: float) -> str:
-    return percent(confidence)
+    return name == "auc" or name.endswith("_auc")
 
 
 def instant(moment: datetime | None, zone: str = "UTC") -> str:

@@ -155,7 +155,7 @@ def _train(folder: Path) -> dict[str, train.Part]:
 
 def _register(stage: Stage) -> None:
     for name in [*train.PARTS, *(f"scrambled-{name}" for name in train.PARTS if name != "evaluation")]:
-        scrambled = "a fifth of the labels replaced at random; " if name.startswith("scrambled") else ""
+        scrambled = f"{train.SCRAMBLED:.0%} of the labels replaced at random; " if name.startswith("scrambled") else ""
         stage.govtool(
             "dataset", "add", f"digits-{name}", "1", f"data/{name}.npz", "--label", "y", "--subject", "person", "--level", "2",
             "--people", "writers", "--data-type", "handwriting", "--lawful-basis", "art6-1-f", "--class-unit", "group",

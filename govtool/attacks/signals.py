@@ -1,0 +1,63 @@
+"""What an attacker reads off a model's answer for one record, always in log space.
+
+Rounded probabilities tie at 1.0 exactly where low false-positive rates are read, so nothing here subtracts a
+probability from one (Carlini et al. 2022, figure 8: orders of magnitude in TPR at low FPR).
+"""
+
+import numpy as np
+
+from govtool.attacks.interface import FloatArray, Labels
+from govtool.errors import WorkError
+
+FLOOR = -745.0
+"""The logarithm of the smallest positive double: a probability of exactly 0 is taken for this, so scores stay finite."""
+
+SATURATED = 0.05
+"""Share of records on one and the same score from which ties dull the attack."""
+
+
+def label_log_probability(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
+    """(n,) log probability of each record's own label, from (n, classes) log probabilities.
+
+    Raises:
+        WorkError: the model answered with NaN, a positive log probability, or a label outside its classes.
+    """
+    own = _checked(log_probabilities, labels)[np.arange(len(labels)), labels]
+    return np.maximum(own, FLOOR)
+
+
+def phi(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
+    """(n,) log p_y minus the log-sum-exp of the other log probabilities: LiRA's logit scale, without 1 - p.
+
+    Raises:
+        WorkError: as `label_log_probability`.
+    """
+    from scipy.special import logsumexp
+
+    floored = np.maximum(_checked(log_probabilities, labels), FLOOR)
+    rows = np.arange(len(labels))
+    own = floored[rows, labels]
+    others = floored.copy()
+    others[rows, labels] = -np.inf
+    return np.asarray(own - logsumexp(others, axis=1), dtype=np.float64)
+
+
+def saturation(scores: FloatArray) -> float:
+    """The share of records that sit on the most frequent score; 1/n when all differ, 0 for no records."""
+    if len(scores) == 0:
+        return 0.0
+    return float(np.unique(scores, return_counts=True)[1].max() / len(scores))
+
+
+def _checked(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
+    answers = np.asarray(log_probabilities, dtype=np.float64)
+    if answers.ndim != 2 or len(answers) != len(labels):
+        raise WorkError(f"the model answered with shape {answers.shape} for {len(labels)} records")
+    if np.isnan(answers).any() or (answers > 1e-6).any():
+        raise WorkError(
+            "the model's answers are not log probabilities: NaN or above zero",
+            hint="check that the target is in evaluation mode and that its inputs are scaled as in training",
+        )
+    if len(labels) and not (0 <= labels.min() and labels.max() < answers.shape[1]):
+        raise WorkError(f"labels run from {labels.min()} to {labels.max()}, but the model has {answers.shape[1]} classes")
+    return answers

@@ -1,0 +1,138 @@
+"""The sentences about measured figures, for someone who signs for them. No judgement here: the verdict is given."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from govtool.access import Access
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure a policy can limit, and how to say it: `{setting}, {who} {does} about 78 of 100 {unit}`."""
+
+    family: str
+    key: str
+    """Its name in an attack record's metrics."""
+    baseline: float
+    """What guessing scores, where the record does not say."""
+    question: str
+    setting: str
+    does: str
+    does_not: str
+    unit: str
+    counted: str
+    """What n counts."""
+
+
+METRICS: dict[str, Metric] = {
+    "mia.balanced_accuracy": Metric(
+        family="membership_inference",
+        key="balanced_accuracy",
+        baseline=0.5,
+        question="whether an outsider can tell who was in the training data",
+        setting="Of an equal mix of people who were and were not in the training data",
+        does="sorts",
+        does_not="could not sort",
+        unit="correctly",
+        counted="records",
+    ),
+    "mia.auc": Metric(
+        family="membership_inference",
+        key="auc",
+        baseline=0.5,
+        question="whether an outsider can tell who was in the training data",
+        setting="Shown pairs of one person who was in the training data and one who was not",
+        does="picks the right one in",
+        does_not="could not pick the right one in",
+        unit="pairs",
+        counted="records",
+    ),
+    "mia.tpr_at_fpr_0.01": Metric(
+        family="membership_inference",
+        key="tpr_at_fpr_0.01",
+        baseline=0.01,
+        question="whether an outsider can be nearly sure of some people in the training data",
+        setting="While wrongly naming only 1 in 100 of the people who were not in the training data",
+        does="recognises",
+        does_not="could not recognise",
+        unit="people who were",
+        counted="records",
+    ),
+    "inversion.identification_rate": Metric(
+        family="model_inversion",
+        key="identification_rate",
+        baseline=0.0,
+        question="whether an attacker can reconstruct recognisable examples of a class from the model",
+        setting="Working from the model, without the training data",
+        does="reconstructs a recognisable example for",
+        does_not="could not reconstruct a recognisable example for",
+        unit="of the classes the model tells apart",
+        counted="classes",
+    ),
+}
+
+
+def attacker(access: Collection[Access]) -> str:
+    """Who carries the attack out, by what it used."""
+    if {Access.WEIGHTS, Access.GRADIENTS} & set(access):
+        return "an attacker who holds the model itself"
+    return "an outsider who sees this model's answers"
+
+
+def hundred(value: float) -> str:
+    """A share as a number of 100: whole from 10 up, one decimal below."""
+    scaled = value * 100
+    return f"{scaled:.0f}" if scaled >= 10 else f"{scaled:.1f}".removesuffix(".0")  # noqa: PLR2004
+
+
+def bound(value: float, limit: float, *, up: bool) -> str:
+    """A bound of 100, rounded outward, with as many decimals as it takes not to land on the other side of the limit."""
+    for digits in range(6):
+        scale = 10**digits
+        # 12 digits first, so that 0.55 * 100 = 55.00000000000001 is not rounded up to 56
+        scaled = round(value * 100 * scale, 12 - digits)
+        rounded = (math.ceil(scaled) if up else math.floor(scaled)) / scale
+        if (rounded < limit * 100) == (value < limit):
+            return f"{rounded:g}"
+    return f"{value * 100:.9g}"
+
+
+def percent(value: float) -> str:
+    return f"{value * 100:.6g} %"
+
+
+def reference(guess: float, limit: float) -> str:
+    return f"guessing gives {hundred(guess)}; the policy's limit is {limit * 100:.6g}"
+
+
+def above(metric: Metric, who: str, value: float, low: float, guess: float, limit: float, confidence: float) -> str:
+    sure = f"{percent(confidence)} sure of at least {bound(low, limit, up=False)}"
+    return f"{metric.setting}, {who} {metric.does} about {hundred(value)} of 100 {metric.unit} ({sure}; {reference(guess, limit)})."
+
+
+def below(metric: Metric, who: str, high: float, n: int, attacks: int, guess: float, limit: float, confidence: float) -> str:
+    tried = f"{attacks} attack{'' if attacks == 1 else 's'} on {n:,} {metric.counted}"
+    return (
+        f"{metric.setting}, {who} could not do better than {bound(high, limit, up=True)} of 100 {metric.unit} "
+        f"with {tried} ({percent(confidence)} sure; {reference(guess, limit)})."
+    )
+
+
+def between(metric: Metric, who: str, low: float, high: float, n: int, limit: float, needed: int | None) -> str:
+    more = (
+        f"about {_about(needed):,} {metric.counted} would settle it if the observed rate holds"
+        if needed is not None
+        else "no reasonable number of records would settle it if the observed rate holds"
+    )
+    return (
+        f"{metric.setting}, how many {who} {metric.does} stays open: the {n:,} {metric.counted} tested leave it between "
+        f"{bound(low, limit, up=False)} and {bound(high, limit, up=True)} of 100, around the policy's limit of "
+        f"{limit * 100:.6g}; {more}."
+    )
+
+
+def _about(count: int) -> int:
+    """Two significant digits, rounded up: this is a forecast."""
+    scale = 10 ** max(len(str(count)) - 2, 0)
+    return math.ceil(count / scale) * scale

@@ -1,0 +1,307 @@
+"""One attack as the report shows it: what the attacker knew, every figure with interval and baseline, the controls."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from govtool.audits.models import AttackRecord
+from govtool.estimate import Estimate
+from govtool.reports import format as f
+from govtool.reports.charts import RocChart, roc_chart
+from govtool.reports.view import DRAWN, Badge, Fact, Picture
+
+TITLES = {
+    "loss_threshold": "Membership inference by loss threshold",
+    "rmia": "Membership inference by pairwise likelihood ratio (RMIA)",
+    "mi_face": "Model inversion by gradient descent (MI-FACE)",
+}
+FAMILIES = {
+    "membership_inference": "Membership inference",
+    "attribute_inference": "Attribute inference",
+    "property_inference": "Property inference",
+    "model_inversion": "Model inversion",
+    "data_reconstruction": "Reconstruction of training data",
+    "training_data_extraction": "Extraction of training data",
+}
+METRICS = {
+    "auc": "Area under the ROC curve",
+    "balanced_accuracy": "Balanced accuracy",
+    "identification_rate": "Identification rate (median of the panel)",
+}
+STATUSES = {
+    "completed": Badge("completed", "pass"),
+    "void": Badge("void", "fail"),
+    "not_applicable": Badge("not applicable", "none"),
+    "not_testable": Badge("not testable", "unknown"),
+    "not_requested": Badge("not requested", "none"),
+    "failed": Badge("failed", "fail"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One measured figure."""
+
+    name: str
+    label: str
+    value: str
+    interval: str
+    level: str
+    n: str
+    baseline: str
+    method: str
+    estimate: dict[str, Any]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RocRow:
+    """How many members are found at a rate of false alarms, or why that cannot be said."""
+
+    fpr: str
+    tpr: str
+    resolvable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A check that the test itself works."""
+
+    name: str
+    badge: Badge
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table whose columns are only known when the attack has run."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttackView:
+    record_id: str
+    name: str
+    title: str
+    family: str
+    status: Badge
+    usable: bool
+    reason: str
+    knowledge: str
+    finding: str
+    leak: bool
+    facts: tuple[Fact, ...]
+    metrics: tuple[MetricRow, ...]
+    roc_rows: tuple[RocRow, ...]
+    controls: tuple[Control, ...]
+    grids: tuple[Grid, ...]
+    pictures: tuple[Picture, ...]
+    caveats: tuple[str, ...]
+    roc: RocChart | None = field(metadata=DRAWN)
+
+
+def metric_label(name: str) -> str:
+    base, _, fpr = name.partition("_at_fpr_")
+    if base == "tpr" and fpr:
+        return f"Members found at {f.percent(float(fpr))} false alarms"
+    return METRICS.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
+
+
+def attack_title(name: str) -> str:
+    return TITLES.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
+
+
+def family_title(name: str) -> str:
+    return FAMILIES.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
+
+
+def estimate_of(data: Any) -> Estimate | None:
+    return Estimate.from_dict(data) if isinstance(data, dict) else None
+
+
+def status_badge(status: str) -> Badge:
+    return STATUSES.get(status, Badge(f.tidy(status, 40), "unknown"))
+
+
+def headline(record: AttackRecord) -> tuple[str, Estimate, float | None] | None:
+    """The metric that sums the attack up: the one with a transferred threshold where there is one."""
+    for name in ("balanced_accuracy", "identification_rate", *record.metrics):
+        if (estimate := estimate_of(record.metrics.get(name))) is not None:
+            return name, estimate, record.baselines.get(name)
+    return None
+
+
+def finding(record: AttackRecord) -> tuple[str, bool]:
+    """What the test found, in one sentence that claims no more than the interval allows; and whether it is a leak."""
+    head = headline(record)
+    access = f.words([str(a).replace("_", " ") for a in record.access], "an access that was not recorded")
+    if head is None:
+        return f"The test completed under access to {access}, but recorded no figure.", False
+    name, estimate, baseline = head
+    label = metric_label(name)
+    label = label[0].lower() + label[1:]
+    sure = f"{f.percent(estimate.confidence_level)} confidence"
+    if baseline is not None and estimate.low > baseline:
+        return (
+            f"The attack worked under access to {access}: {label} {f.figure(name, estimate)} "
+            f"({f.bounds(name, estimate)} at {sure}, n{f.NB}={f.NB}{estimate.n:,}), where no attack at all scores {f.value_of(name, baseline)}."
+        ), True
+    return (
+        f"The test found no {label} above {f.value_of(name, estimate.high)} at {sure} under access to {access} "
+        f"(n{f.NB}={f.NB}{estimate.n:,}). It says nothing about other attacks or other access."
+    ), False
+
+
+def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackView:
+    usable = record.status == "completed"
+    sentence, leak = finding(record) if usable else ("", False)
+    detail = record.detail
+    return AttackView(
+        record_id=record.id,
+        name=record.attack,
+        title=attack_title(record.attack),
+        family=family_title(record.family),
+        status=status_badge(record.status),
+        usable=usable,
+        reason=f.tidy(record.reason),
+        knowledge=f.tidy(record.knowledge),
+        finding=sentence,
+        leak=leak,
+        facts=_facts(record),
+        metrics=_metrics(record) if usable else (),
+        roc_rows=_roc_rows(detail) if usable else (),
+        controls=_controls(detail),
+        grids=_grids(detail) if usable else (),
+        pictures=pictures if usable else (),
+        caveats=tuple(f.tidy(text) for text in record.caveats),
+        roc=_roc(record) if usable else None,
+    )
+
+
+def _facts(record: AttackRecord) -> tuple[Fact, ...]:
+    detail, source = record.detail, record.id
+    facts = [
+        Fact("Access used", f.words([str(a).replace("_", " ") for a in record.access], "none recorded"), record.access, source),
+    ]
+    if record.counts:
+        members, others = record.counts.get("members"), record.counts.get("nonmembers")
+        facts.append(
+            Fact("Records tested", f"{f.count(members)} members and {f.count(others)} non-members", record.counts, source)
+        )
+    threshold = detail.get("threshold")
+    if isinstance(threshold, dict) and "value" in threshold:
+        text = f"{threshold['value']:.4g}; {f.tidy(str(threshold.get('source', 'source not recorded')), 200)}"
+        facts.append(Fact("Threshold", text, threshold, source))
+    if isinstance(detail.get("references"), int) and detail["references"]:
+        facts.append(Fact("Reference models", f.count(detail["references"]), detail["references"], source))
+    if isinstance(detail.get("duplicates"), int):
+        facts.append(Fact("Near-duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source))
+    if isinstance(detail.get("chance"), float):
+        facts.append(Fact("Chance", f.percent(detail["chance"]), detail["chance"], source))
+    if isinstance(detail.get("smallest_detectable"), float):
+        facts.append(
+            Fact("Smallest rate this test can detect", f.percent(detail["smallest_detectable"]), detail["smallest_detectable"], source)
+        )
+    return tuple(facts)
+
+
+def _metrics(record: AttackRecord) -> tuple[MetricRow, ...]:
+    rows = []
+    for name, data in sorted(record.metrics.items(), key=lambda item: (item[0] not in METRICS, item[0])):
+        estimate = estimate_of(data)
+        if estimate is None:
+            continue
+        baseline = record.baselines.get(name)
+        rows.append(
+            MetricRow(
+                name=name,
+                label=metric_label(name),
+                value=f.figure(name, estimate),
+                interval=f.bounds(name, estimate),
+                level=f.percent(estimate.confidence_level),
+                n=f"{estimate.n:,}",
+                baseline="not recorded" if baseline is None else f.value_of(name, baseline),
+                method=f.tidy(estimate.method, 120) or "not recorded",
+                estimate=estimate.to_dict(),
+                source=record.id,
+            )
+        )
+    return tuple(rows)
+
+
+def _roc(record: AttackRecord) -> RocChart | None:
+    roc = record.detail.get("roc")
+    if not isinstance(roc, dict):
+        return None
+    alt = (
+        f"ROC curve of {attack_title(record.attack)} on logarithmic axes: share of members found against share of false "
+        "alarms. The table beside it gives the figures."
+    )
+    return roc_chart(roc.get("fpr", []), roc.get("tpr", []), record.counts.get("nonmembers"), alt)
+
+
+def _roc_rows(detail: dict[str, Any]) -> tuple[RocRow, ...]:
+    rows = []
+    for point in detail.get("tpr_at_fpr", []):
+        estimate = estimate_of(point.get("estimate"))
+        if point.get("resolvable") and estimate is not None:
+            text = f"{f.percent(estimate.value, fixed=True)} ({f.interval(estimate)})"
+        else:
+            text = f"not resolvable: needs at least {f.count(point.get('needed_nonmembers'))} non-members"
+        rows.append(RocRow(f.percent(point["fpr"]), text, bool(point.get("resolvable"))))
+    return tuple(rows)
+
+
+def _controls(detail: dict[str, Any]) -> tuple[Control, ...]:
+    named = (
+        ("positive_control", "Positive control", "The same attack must succeed on a model built to leak; if not, a low score means nothing."),
+        ("blind_baseline", "Blind baseline", "Members and non-members must not differ before any model is asked; if they do, the score is void."),
+    )
+    controls = []
+    for key, name, why in named:
+        data = detail.get(key)
+        if not isinstance(data, dict):
+            continue
+        estimate = estimate_of(data.get("auc"))
+        passed = data.get("passed") is True
+        shown = "no figure recorded" if estimate is None else f"AUC {f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"
+        how = f.tidy(str(data.get("how", "")), 300)
+        badge = Badge("passed", "pass") if passed else Badge("not passed", "fail")
+        controls.append(Control(name, badge, shown + (f"; {how}" if how else ""), why))
+    return tuple(controls)
+
+
+def _grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
+    grids = []
+    if evaluators := detail.get("evaluators"):
+        rows = tuple(
+            (
+                f.tidy(str(item.get("name", f.UNKNOWN)), 60),
+                f.tidy(str(item.get("family", f.UNKNOWN)), 60),
+                _rate(item.get("real_accuracy")),
+                _rate(item.get("rate")),
+                f"excluded: {f.tidy(str(item['excluded']), 200)}" if item.get("excluded") else "counted",
+            )
+            for item in evaluators
+        )
+        note = "Each judge was trained on records the audited model never saw, and never saw the audited model."
+        columns = ("Evaluator", "Family", "Right on real records", "Names the reconstruction", "In the panel")
+        grids.append(Grid("Evaluator panel", note, columns, rows))
+    if calibration := detail.get("calibration"):
+        names = list(dict.fromkeys(name for row in calibration for name in row.get("rates", {})))
+        rows = tuple(
+            (f.tidy(str(row.get("row", f.UNKNOWN)), 80), *(_rate(row.get("rates", {}).get(name)) for name in names))
+            for row in calibration
+        )
+        note = "What the same judges say of images whose answer is known; reconstructions are read against these rows."
+        grids.append(Grid("Calibration", note, ("Shown to the judges", *(f.tidy(name, 40) for name in names)), rows))
+    return tuple(grids)
+
+
+def _rate(data: Any) -> str:
+    estimate = estimate_of(data)
+    return "not recorded" if estimate is None else f"{f.percent(estimate.value, fixed=True)} ({f.interval(estimate)})"
