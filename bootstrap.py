@@ -72,7 +72,12 @@ def system_libraries() -> None:
 
 
 def ensurepip_works() -> bool:
-    return subprocess.run([sys.executable, "-c", "import ensurepip, venv"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    return (
+        subprocess.run(
+            [sys.executable, "-c", "import ensurepip, venv"], check=False, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
 
 
 def apt(packages: list[str]) -> None:
@@ -101,7 +106,9 @@ def install() -> None:
 
 def torch_cpu(pip: tuple[str, ...]) -> None:
     """The CPU build first: on Linux a plain install of torch brings gigabytes of CUDA that an audit does not need."""
-    pinned = next(line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
+    pinned = next(
+        line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")
+    )
     if sys.platform != "linux":
         return
     cpu = f"{pinned}+cpu"

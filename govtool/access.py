@@ -14,12 +14,13 @@ class Access(StrEnum):
     GRADIENTS = "gradients"
 
 
+# Closed under itself: what follows from a consequence stands here too.
 _IMPLIES: dict[Access, frozenset[Access]] = {
-    Access.WEIGHTS: frozenset({Access.GRADIENTS, Access.LOGITS, Access.PROBABILITIES, Access.TOP_K, Access.LABELS}),
+    Access.WEIGHTS: frozenset(Access),
     Access.GRADIENTS: frozenset(),
-    Access.LOGITS: frozenset({Access.PROBABILITIES, Access.TOP_K, Access.LABELS}),
-    Access.PROBABILITIES: frozenset({Access.TOP_K, Access.LABELS}),
-    Access.LOGPROBS: frozenset({Access.TOP_K}),
+    Access.LOGITS: frozenset({Access.PROBABILITIES, Access.LOGPROBS, Access.TOP_K, Access.LABELS}),
+    Access.PROBABILITIES: frozenset({Access.LOGPROBS, Access.TOP_K, Access.LABELS}),
+    Access.LOGPROBS: frozenset({Access.TOP_K, Access.LABELS}),
     Access.TOP_K: frozenset({Access.LABELS}),
     Access.EMBEDDINGS: frozenset(),
     Access.LABELS: frozenset(),
@@ -28,4 +29,4 @@ _IMPLIES: dict[Access, frozenset[Access]] = {
 
 def reachable(exposed: frozenset[Access]) -> frozenset[Access]:
     """Everything that follows from what is exposed: who holds the weights can compute the rest."""
-    return exposed.union(*(_IMPLIES[access] for access in exposed)) if exposed else exposed
+    return exposed.union(*(_IMPLIES[access] for access in exposed))

@@ -26,7 +26,9 @@ def parse_sha256(text: str) -> Sha256:
     """
     digest = text.removeprefix("sha256:").strip().lower()
     if not _HEX.fullmatch(digest):
-        raise InputError(f"not a SHA-256 digest: {text[:80]!r}", hint="give 64 hexadecimal characters, as sha256sum prints")
+        raise InputError(
+            f"not a SHA-256 digest: {text[:80]!r}", hint="give 64 hexadecimal characters, as sha256sum prints"
+        )
     return Sha256(digest)
 
 

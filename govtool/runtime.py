@@ -1,9 +1,11 @@
 """Time and entropy. No other file reads the clock or makes randomness (ruff enforces it)."""
 
+import os
 import secrets
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -44,3 +46,17 @@ def rng(seed: int, name: str) -> "np.random.Generator":
     import numpy as np
 
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+@contextmanager
+def source_date_epoch(instant: datetime) -> Iterator[None]:
+    """Tell libraries that stamp files with the current time to use `instant` (reproducible-builds.org), for a while."""
+    before = os.environ.get("SOURCE_DATE_EPOCH")
+    os.environ["SOURCE_DATE_EPOCH"] = str(int(instant.timestamp()))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SOURCE_DATE_EPOCH"]
+        else:
+            os.environ["SOURCE_DATE_EPOCH"] = before

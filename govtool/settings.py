@@ -126,7 +126,9 @@ def resolve(root: Path, flags: Mapping[str, str] | None = None, environ: Mapping
     for origin, source, where in sources:
         for key, value in source.items():
             if key not in Settings.model_fields:
-                raise InputError(f"unknown setting {key!r}", where=where, hint=f"known: {', '.join(Settings.model_fields)}")
+                raise InputError(
+                    f"unknown setting {key!r}", where=where, hint=f"known: {', '.join(Settings.model_fields)}"
+                )
             values[key], origins[key] = value, origin
     try:
         settings = Settings.model_validate(values)

@@ -30,7 +30,9 @@ class GateOutcome(StrEnum):
 
     @property
     def exit_code(self) -> int:
-        return {GateOutcome.GO: 0, GateOutcome.GO_WITH_CONDITIONS: 0, GateOutcome.NO_GO: 3, GateOutcome.UNDECIDED: 4}[self]
+        return {GateOutcome.GO: 0, GateOutcome.GO_WITH_CONDITIONS: 0, GateOutcome.NO_GO: 3, GateOutcome.UNDECIDED: 4}[
+            self
+        ]
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:

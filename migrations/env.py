@@ -1,6 +1,7 @@
 """Alembic environment. The engine is handed in; `import_models` makes every table known."""
 
 from alembic import context
+
 from govtool.db import Base, make_engine
 from govtool.evidence.schema import import_models
 

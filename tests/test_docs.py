@@ -50,5 +50,7 @@ def test_the_readme_lists_every_exit_code() -> None:
     def tree(cls: type[GovtoolError]) -> set[int]:
         return {cls.exit_code}.union(*(tree(child) for child in cls.__subclasses__()))
 
-    table = {int(code) for code in re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)}
+    table = {
+        int(code) for code in re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    }
     assert tree(GovtoolError) | {0} == table

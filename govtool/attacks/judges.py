@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.attacks.interface import Features, FloatArray, Labels
+from govtool.attacks.interface import FloatArray, Labels
 from govtool.estimate import Estimate, clopper_pearson
 
 ACCURATE = 0.80
@@ -41,7 +41,9 @@ class Judge:
         return clopper_pearson(self.hits(units, labels), len(labels))
 
 
-def train_panel(units: FloatArray, labels: Labels, shape: tuple[int, int] | None, rng: np.random.Generator) -> list[Judge]:
+def train_panel(
+    units: FloatArray, labels: Labels, shape: tuple[int, int] | None, rng: np.random.Generator
+) -> list[Judge]:
     """Three judges of three families from (n, features) records in range units and their (n,) labels."""
     if shape is None:
         return [_linear(units, labels), _nearest(units, labels), _kernel(units, labels, rng)]
@@ -68,14 +70,17 @@ def shifted(units: FloatArray, labels: Labels, shape: tuple[int, int]) -> tuple[
 
 
 def gradient_features(units: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Histograms of gradient directions over about 16 overlapping-free cells (after Dalal & Triggs 2005), unit length."""
+    """Histograms of gradient directions over about 16 cells (after Dalal & Triggs 2005), unit length."""
     pictures = units.reshape(-1, *shape)
     down, across = np.gradient(pictures, axis=1), np.gradient(pictures, axis=2)
     strength = np.hypot(down, across)
     direction = np.floor((np.arctan2(down, across) + np.pi) / (2 * np.pi) * _ORIENTATIONS).astype(int) % _ORIENTATIONS
     rows, columns = (np.array_split(np.arange(side), min(4, side)) for side in shape)
     cells = [
-        np.stack([np.where(direction == d, strength, 0)[:, r][:, :, c].sum(axis=(1, 2)) for d in range(_ORIENTATIONS)], axis=1)
+        np.stack(
+            [np.where(direction == d, strength, 0)[:, r][:, :, c].sum(axis=(1, 2)) for d in range(_ORIENTATIONS)],
+            axis=1,
+        )
         for r in rows
         for c in columns
     ]
@@ -109,7 +114,9 @@ def _gradients(units: FloatArray, labels: Labels, shape: tuple[int, int]) -> Jud
     model = KNeighborsClassifier(min(3, int(np.bincount(labels)[labels].min())))
     model.fit(gradient_features(units, shape), labels)
     name = _predictor(model)
-    return Judge("gradients", "nearest neighbours on gradient directions", lambda rows: name(gradient_features(rows, shape)))
+    return Judge(
+        "gradients", "nearest neighbours on gradient directions", lambda rows: name(gradient_features(rows, shape))
+    )
 
 
 def _kernel(units: FloatArray, labels: Labels, rng: np.random.Generator) -> Judge:
@@ -124,7 +131,3 @@ def _kernel(units: FloatArray, labels: Labels, rng: np.random.Generator) -> Judg
 
 def _predictor(model: Any) -> Name:
     return lambda units: np.asarray(model.predict(units), dtype=np.int64)
-
-
-def flat(features: Features) -> Features:
-    return features.reshape(len(features), -1)

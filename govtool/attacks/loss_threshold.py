@@ -30,7 +30,6 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     return membership.assess(
         attack=NAME,
         knowledge=_knowledge(data),
-        target=target,
         data=data,
         scores=scores,
         threshold=threshold,
@@ -43,7 +42,11 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
 def transferred_threshold(references: References) -> float:
     """The median over references of the threshold that is best for each on its own members and non-members."""
     scores = np.maximum(references.log_probabilities, signals.FLOOR)
-    return float(np.median([statistics.best_threshold(row, inside) for row, inside in zip(scores, references.members, strict=True)]))
+    return float(
+        np.median(
+            [statistics.best_threshold(row, inside) for row, inside in zip(scores, references.members, strict=True)]
+        )
+    )
 
 
 def _threshold(target: Target, data: AttackData) -> membership.Threshold | None:
@@ -54,7 +57,9 @@ def _threshold(target: Target, data: AttackData) -> membership.Threshold | None:
         )
     if data.population is None or len(data.population) == 0:
         return None
-    population = signals.label_log_probability(target.log_probabilities(data.population.features), data.population.labels)
+    population = signals.label_log_probability(
+        target.log_probabilities(data.population.features), data.population.labels
+    )
     return membership.Threshold(
         float(np.quantile(population, POPULATION_QUANTILE)),
         f"median score of {len(population)} population records; the mean training loss of Yeom et al. is not known outside",

@@ -25,7 +25,9 @@ FAMILY = "membership_inference"
 FALSE_POSITIVE_RATES = (0.01, 0.001)
 HEADLINE_RATE = 0.01
 MISMATCH = 0.05
-FEWEST = 10
+FEWEST = validity.FEWEST
+TELLING = 20
+"""Records below which ties say nothing about saturation."""
 
 ALWAYS = (
     "The figures are about this trained model and these records; another training run of the same recipe can leak differently.",
@@ -78,7 +80,6 @@ def assess(
     *,
     attack: str,
     knowledge: str,
-    target: Target,
     data: AttackData,
     scores: FloatArray,
     threshold: Threshold | None,
@@ -144,7 +145,7 @@ def _failed(control: Mapping[str, Any] | None) -> str:
 def _caveats(data: AttackData, scores: FloatArray, control: Mapping[str, Any] | None) -> list[str]:
     found = []
     share = signals.saturation(scores)
-    if share > signals.SATURATED and len(scores) >= 20:
+    if share > signals.SATURATED and len(scores) >= TELLING:
         found.append(
             f"{share:.0%} of the records have one and the same score: the model's answers are rounded or saturated, and the "
             f"attack is duller than one with finer answers would be."

@@ -93,7 +93,9 @@ def tune_a(worlds: list[tuple[World, Mask]]) -> float:
     """The a with the highest mean AUC over mock targets. The target's own membership is never looked at."""
     return max(
         _A_GRID,
-        key=lambda a: float(np.mean([statistics.auc_value(log_ratio(world, online=False, a=a), mask) for world, mask in worlds])),
+        key=lambda a: float(
+            np.mean([statistics.auc_value(log_ratio(world, online=False, a=a), mask) for world, mask in worlds])
+        ),
     )
 
 
@@ -114,22 +116,29 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         np.maximum(references.log_probabilities, signals.FLOOR),
         references.members,
     )
-    worlds = [(mock, mask) for mock, mask in mock_worlds(references) if not online or _covered(mock.members, online=True)]
+    worlds = [
+        (mock, mask) for mock, mask in mock_worlds(references) if not online or _covered(mock.members, online=True)
+    ]
     if not worlds:
-        return NotTestable("no reference model can pose as the target: the others do not cover every record with and without it")
+        return NotTestable(
+            "no reference model can pose as the target: the others do not cover every record with and without it"
+        )
     a = tune_a(worlds)
     scores = log_ratio(world, online=online, a=a)
-    threshold = float(np.median([statistics.best_threshold(log_ratio(mock, online=online, a=a), mask) for mock, mask in worlds]))
+    threshold = float(
+        np.median([statistics.best_threshold(log_ratio(mock, online=online, a=a), mask) for mock, mask in worlds])
+    )
     gamma = float(params.get("gamma", _GAMMA))
     beaten = calibrated(scores, _population_ratios(target, data.population, references, a, rng), gamma)
     mode = _MODES[0] if online else _MODES[1]
     return membership.assess(
         attack=NAME,
         knowledge=_knowledge(references.count, len(data.population), online=online),
-        target=target,
         data=data,
         scores=scores,
-        threshold=membership.Threshold(threshold, f"median of the best thresholds of {len(worlds)} references posing as the target"),
+        threshold=membership.Threshold(
+            threshold, f"median of the best thresholds of {len(worlds)} references posing as the target"
+        ),
         params=params,
         rng=rng,
         arrays={"calibrated_scores": beaten},
@@ -145,7 +154,9 @@ def _missing(data: AttackData) -> NotTestable | None:
     if data.population is None or len(data.population) == 0:
         return NotTestable("the attack needs population records that nobody trained on, and has none")
     if not _covered(data.references.members, online=False):
-        return NotTestable("some record was in every reference model's training set, so nothing says how unseen it would score")
+        return NotTestable(
+            "some record was in every reference model's training set, so nothing says how unseen it would score"
+        )
     return None
 
 
@@ -192,7 +203,11 @@ def _log_mean(values: FloatArray, chosen: Mask) -> FloatArray:
 
 
 def _knowledge(references: int, population: int, *, online: bool) -> str:
-    trained = "trained on similar data with and without each record" if online else "trained on similar data without each record"
+    trained = (
+        "trained on similar data with and without each record"
+        if online
+        else "trained on similar data without each record"
+    )
     return (
         f"The attacker can query the model, sees full probabilities, holds {references} reference models {trained}, and "
         f"{population} similar records that nobody trained on."

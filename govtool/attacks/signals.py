@@ -12,6 +12,9 @@ from govtool.errors import WorkError
 FLOOR = -745.0
 """The logarithm of the smallest positive double: a probability of exactly 0 is taken for this, so scores stay finite."""
 
+ROUNDING = 1e-6
+"""A log probability may exceed 0 by this much, from single-precision arithmetic."""
+
 SATURATED = 0.05
 """Share of records on one and the same score from which ties dull the attack."""
 
@@ -51,13 +54,15 @@ def saturation(scores: FloatArray) -> float:
 
 def _checked(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
     answers = np.asarray(log_probabilities, dtype=np.float64)
-    if answers.ndim != 2 or len(answers) != len(labels):
+    if answers.shape != (len(labels), *answers.shape[-1:]):
         raise WorkError(f"the model answered with shape {answers.shape} for {len(labels)} records")
-    if np.isnan(answers).any() or (answers > 1e-6).any():
+    if np.isnan(answers).any() or (answers > ROUNDING).any():
         raise WorkError(
             "the model's answers are not log probabilities: NaN or above zero",
             hint="check that the target is in evaluation mode and that its inputs are scaled as in training",
         )
-    if len(labels) and not (0 <= labels.min() and labels.max() < answers.shape[1]):
-        raise WorkError(f"labels run from {labels.min()} to {labels.max()}, but the model has {answers.shape[1]} classes")
+    if len(labels) and (labels.min() < 0 or labels.max() >= answers.shape[1]):
+        raise WorkError(
+            f"labels run from {labels.min()} to {labels.max()}, but the model has {answers.shape[1]} classes"
+        )
     return answers

@@ -48,7 +48,9 @@ class Roc:
         if len(chosen) > most:
             walked = self.fpr + self.tpr  # rises from 0 to 2 along the curve
             even = np.searchsorted(walked, np.linspace(0, 2, most // 2))
-            low = np.searchsorted(self.false_positives, np.geomspace(1, self.nonmembers, most // 2 - 2), side="right") - 1
+            low = (
+                np.searchsorted(self.false_positives, np.geomspace(1, self.nonmembers, most // 2 - 2), side="right") - 1
+            )
             chosen = np.unique(np.clip(np.concatenate([[0], even, low, [len(chosen) - 1]]), 0, len(chosen) - 1))
         return {"fpr": self.fpr[chosen].tolist(), "tpr": self.tpr[chosen].tolist()}
 
@@ -211,7 +213,9 @@ def _newcombe(value: float, members: int, nonmembers: int, z: float) -> tuple[fl
     half = (members + nonmembers) / 2 - 1
 
     def excess(area: float) -> float:
-        variance = area * (1 - area) * (1 + half * (1 - area) / (2 - area) + half * area / (1 + area)) / (members * nonmembers)
+        variance = (
+            area * (1 - area) * (1 + half * (1 - area) / (2 - area) + half * area / (1 + area)) / (members * nonmembers)
+        )
         return abs(value - area) - z * math.sqrt(variance)
 
     low = 0.0 if value == 0 else float(brentq(excess, 0.0, value))

@@ -15,6 +15,8 @@ from govtool.attacks.interface import AttackData, FloatArray, Labels, Mask, Reco
 from govtool.errors import InputError
 from govtool.estimate import Estimate
 
+CHANCE = 0.5
+FEWEST = 10
 CONTROL_AUC = 0.6
 """A deliberately overfit model must be attacked with an AUC surely above this."""
 
@@ -43,7 +45,7 @@ class Validity:
 
     @property
     def blind_passed(self) -> bool:
-        return self.blind_auc.low <= 0.5
+        return self.blind_auc.low <= CHANCE
 
     @property
     def void(self) -> str:
@@ -55,7 +57,9 @@ class Validity:
                 f"so the attack's figures may only measure that difference"
             )
         if self.duplicates > MOST_DUPLICATES * self.nonmembers:
-            return f"{self.duplicates} of {self.nonmembers} non-members are also members, so the two groups are not apart"
+            return (
+                f"{self.duplicates} of {self.nonmembers} non-members are also members, so the two groups are not apart"
+            )
         return ""
 
     @property
@@ -79,13 +83,15 @@ def check(data: AttackData, rng: np.random.Generator) -> Validity:
     Raises:
         InputError: fewer than ten members or non-members.
     """
-    if min(len(data.members), len(data.nonmembers)) < 10:
+    if min(len(data.members), len(data.nonmembers)) < FEWEST:
         raise InputError(
             f"{len(data.members)} members and {len(data.nonmembers)} non-members are too few to check their comparability",
-            hint="give at least 10 of each; 1,000 of each to decide anything",
+            hint=f"give at least {FEWEST} of each; 1,000 of each to decide anything",
         )
     gap, p_value = label_balance(data.members.labels, data.nonmembers.labels)
-    return Validity(blind_baseline(data, rng), duplicates(data.members, data.nonmembers), len(data.nonmembers), gap, p_value)
+    return Validity(
+        blind_baseline(data, rng), duplicates(data.members, data.nonmembers), len(data.nonmembers), gap, p_value
+    )
 
 
 def positive_control(auc: Estimate, how: str) -> dict[str, Any]:
@@ -158,7 +164,7 @@ def _folds(membership: Mask, people: Labels | None, rng: np.random.Generator) ->
     if people is None:
         return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(membership, membership)
     folds = min(_FOLDS, len(np.unique(people[membership])), len(np.unique(people[~membership])))
-    if folds < 2:
+    if folds == 1:
         raise InputError("members and non-members must each hold records of at least two people")
     return StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(membership, membership, people)
 
@@ -170,8 +176,8 @@ def _votes(inputs: FloatArray, membership: Mask, unseen: FloatArray, rng: np.ran
 
     ridge = Ridge(alpha=float(inputs.shape[1])).fit(inputs, membership.astype(float))
     trees = ExtraTreesClassifier(100, min_samples_leaf=5, random_state=int(rng.integers(2**31))).fit(inputs, membership)
-    opinions = (ridge.predict(unseen), trees.predict_proba(unseen)[:, 1])
-    return np.asarray(sum(rankdata(opinion) / len(unseen) for opinion in opinions), dtype=np.float64)
+    ranks: FloatArray = np.stack([rankdata(vote) for vote in (ridge.predict(unseen), trees.predict_proba(unseen)[:, 1])])
+    return ranks.mean(axis=0) / len(unseen)
 
 
 def _standardised(features: FloatArray) -> FloatArray:

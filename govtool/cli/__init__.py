@@ -6,9 +6,24 @@ from collections.abc import Sequence
 import typer
 
 from govtool import __version__
-from govtool.cli import audit, database, dataset, demo, deployment, doctor, evidence, gate, incident, init, lineage, model
+from govtool.cli import (
+    audit,
+    database,
+    dataset,
+    demo,
+    deployment,
+    doctor,
+    evidence,
+    gate,
+    incident,
+    init,
+    lineage,
+    model,
+    notify,
+    policy,
+    report,
+)
 from govtool.cli import config as config_group
-from govtool.cli import notify, policy, report
 from govtool.cli.output import complain
 from govtool.errors import GovtoolError
 

@@ -101,5 +101,8 @@ def open_workspace(start: Path | None = None) -> Workspace:
     if revision != db.head_revision():
         if revision is None:
             raise InputError("the workspace has no database yet", hint="govtool init, or govtool db upgrade")
-        raise WorkError(f"the database is at revision {revision}, this govtool needs {db.head_revision()}", hint="govtool db upgrade")
+        raise WorkError(
+            f"the database is at revision {revision}, this govtool needs {db.head_revision()}",
+            hint="govtool db upgrade",
+        )
     return workspace

@@ -1,8 +1,13 @@
 """`govtool db`: the schema of the workspace's database."""
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from govtool.cli.output import JsonFlag, examples, show
+
+if TYPE_CHECKING:
+    from govtool.cli.context import Workspace
 
 app = typer.Typer(help="The database schema.", no_args_is_help=True)
 
@@ -28,7 +33,7 @@ def current(as_json: JsonFlag = False) -> None:
     show("db.current/1", {"revision": found, "head": head}, text, as_json=as_json, exit_code=0 if found == head else 6)
 
 
-def _workspace():  # type: ignore[no-untyped-def]  # the class is imported lazily
+def _workspace() -> "Workspace":
     """The workspace without the check for the current schema, which these commands are there to repair."""
     from pathlib import Path
 

@@ -27,10 +27,18 @@ def add(
     file: Annotated[Path, typer.Argument(help=".npz (arrays X, label, subject) or .csv with a header.")],
     label: Annotated[str | None, typer.Option(help="Name of the label column.")] = None,
     subject: Annotated[str | None, typer.Option(help="Name of the column that identifies the person.")] = None,
-    level: Annotated[int | None, typer.Option(help="0 public, 1 internal, 2 personal, 3 special category. Left out: unknown.")] = None,
-    sensitive: Annotated[list[str] | None, typer.Option(help="Sensitive categories: health, biometric, children, ...")] = None,
-    people: Annotated[list[str] | None, typer.Option(help="Categories of data subjects: patients, employees, ...")] = None,
-    data_type: Annotated[list[str] | None, typer.Option(help="Types of personal data: contact data, diagnoses, ...")] = None,
+    level: Annotated[
+        int | None, typer.Option(help="0 public, 1 internal, 2 personal, 3 special category. Left out: unknown.")
+    ] = None,
+    sensitive: Annotated[
+        list[str] | None, typer.Option(help="Sensitive categories: health, biometric, children, ...")
+    ] = None,
+    people: Annotated[
+        list[str] | None, typer.Option(help="Categories of data subjects: patients, employees, ...")
+    ] = None,
+    data_type: Annotated[
+        list[str] | None, typer.Option(help="Types of personal data: contact data, diagnoses, ...")
+    ] = None,
     lawful_basis: Annotated[str | None, typer.Option(help="For instance art6-1-e, or hipaa-tpo.")] = None,
     class_unit: Annotated[str, typer.Option(help="What one label stands for: person, group or unknown.")] = "unknown",
     owner: Annotated[str, typer.Option(help="Who answers for it; default: you.")] = "",
@@ -80,7 +88,13 @@ def list_datasets(as_json: JsonFlag = False) -> None:
     with open_workspace().read() as session:
         data = [describe(row) for row in service.dataset_versions(session)]
     rows = [
-        [item["ref"], LEVELS[item["level"]], item["rows"], "unknown" if item["people"] is None else item["people"], item["sha256"][:12]]
+        [
+            item["ref"],
+            LEVELS[item["level"]],
+            item["rows"],
+            "unknown" if item["people"] is None else item["people"],
+            item["sha256"][:12],
+        ]
         for item in data
     ]
     show("dataset.list/1", data, table(["dataset", "level", "rows", "people", "sha256"], rows), as_json=as_json)
@@ -97,11 +111,13 @@ def show_dataset(ref: str, as_json: JsonFlag = False) -> None:
         data = {
             **describe(row),
             "used_by": [
-                f"{service.by_id(session, service.VERSION_KINDS[edge.src_kind], edge.src_id).ref} {edge.relation}"
+                f"{lineage.ref_of(session, edge.src_kind, edge.src_id)} {edge.relation}"
                 for edge in lineage.downstream(session, row.id)
             ],
         }
-    text = "\n".join(f"{key.replace('_', ' '):22} {'unknown' if value is None else value}" for key, value in data.items())
+    text = "\n".join(
+        f"{key.replace('_', ' '):22} {'unknown' if value is None else value}" for key, value in data.items()
+    )
     show("dataset.show/1", data, text, as_json=as_json)
 
 

@@ -22,7 +22,8 @@ def add(
     environment: Annotated[str, typer.Option(help="development, staging or production.")],
     audience: Annotated[str, typer.Option(help="internal, partner or public.")],
     exposes: Annotated[
-        list[str], typer.Option(help="labels, top_k, probabilities, logits, logprobs, embeddings, gradients, weights; repeat.")
+        list[str],
+        typer.Option(help="labels, top_k, probabilities, logits, logprobs, embeddings, gradients, weights; repeat."),
     ],
     url: Annotated[str | None, typer.Option(help="Base URL.")] = None,
     served_as: Annotated[str | None, typer.Option(help="Name that logs use for it.")] = None,
@@ -59,7 +60,12 @@ def add(
         )
     note(f"next: govtool audit run {model} --spec audit.yaml")
     data = {"id": row.id, "name": row.name, "model": model, "exposes": row.exposes}
-    show("deployment.add/1", data, f"deployment {row.name} ({row.id}) of {model}, exposes {', '.join(row.exposes)}", as_json=as_json)
+    show(
+        "deployment.add/1",
+        data,
+        f"deployment {row.name} ({row.id}) of {model}, exposes {', '.join(row.exposes)}",
+        as_json=as_json,
+    )
 
 
 @app.command("list", epilog=examples("govtool deployment list"))
@@ -82,4 +88,9 @@ def list_deployments(as_json: JsonFlag = False) -> None:
             for row in service.deployments(session)
         ]
     rows = [[item[key] for key in ("name", "model", "environment", "audience", "exposes")] for item in data]
-    show("deployment.list/1", data, table(["deployment", "model", "environment", "audience", "exposes"], rows), as_json=as_json)
+    show(
+        "deployment.list/1",
+        data,
+        table(["deployment", "model", "environment", "audience", "exposes"], rows),
+        as_json=as_json,
+    )

@@ -31,14 +31,22 @@ def _python() -> Check:
     import platform
     import sys
 
-    return Check("Python 3.11 or newer", sys.version_info >= (3, 11), True, platform.python_version(), "install Python 3.11 or newer")
+    return Check(
+        "Python 3.11 or newer",
+        sys.version_info >= (3, 11),
+        True,
+        platform.python_version(),
+        "install Python 3.11 or newer",
+    )
 
 
 def _pdf() -> Check:
     from govtool.reports.render import pdf_available
 
     problem = pdf_available()
-    return Check("PDF reports (WeasyPrint with Pango)", problem is None, False, problem or "ready", APT_LINE if problem else "")
+    return Check(
+        "PDF reports (WeasyPrint with Pango)", problem is None, False, problem or "ready", APT_LINE if problem else ""
+    )
 
 
 def _workspace() -> list[Check]:

@@ -45,18 +45,26 @@ def add(
     "add",
     epilog=examples(
         "govtool model version add triage 1 --artifact triage.skops",
-        "govtool model version add triage 2 --artifact w.safetensors --factory mlp --factory-params '{\"inputs\": 64, \"hidden\": [128], \"classes\": 10}'",
+        'govtool model version add triage 2 --artifact w.safetensors --factory mlp --factory-params \'{"inputs": 64, "hidden": [128], "classes": 10}\'',
         "govtool model version add vendor-bot 2026-03 --endpoint https://models.example.org",
     ),
 )
 def add_version(
     name: str,
     version: str,
-    artifact: Annotated[Path | None, typer.Option(help="Weights: .safetensors, .skops, scores as .npz, or a vouched .pkl.")] = None,
-    endpoint: Annotated[str | None, typer.Option(help="Base URL of an Open Inference Protocol server, for a model you cannot hold.")] = None,
-    factory: Annotated[str | None, typer.Option(help="Architecture for safetensors: softmax, mlp, cnn, or module:function.")] = None,
+    artifact: Annotated[
+        Path | None, typer.Option(help="Weights: .safetensors, .skops, scores as .npz, or a vouched .pkl.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Base URL of an Open Inference Protocol server, for a model you cannot hold.")
+    ] = None,
+    factory: Annotated[
+        str | None, typer.Option(help="Architecture for safetensors: softmax, mlp, cnn, or module:function.")
+    ] = None,
     factory_params: Annotated[str, typer.Option(help="Its parameters as JSON.")] = "{}",
-    trust_pickle: Annotated[str | None, typer.Option(help="SHA-256 of a pickle you vouch for. Loading it runs its code.")] = None,
+    trust_pickle: Annotated[
+        str | None, typer.Option(help="SHA-256 of a pickle you vouch for. Loading it runs its code.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Register one set of weights. The bytes go to the vault, so that what was tested stays testable."""
@@ -70,9 +78,9 @@ def add_version(
     try:
         params = json.loads(factory_params)
     except json.JSONDecodeError as error:
-        raise InputError(f"--factory-params is not JSON: {error}", hint='for example \'{"classes": 10}\'') from error
+        raise InputError(f"--factory-params is not JSON: {error}", hint="for example '{\"classes\": 10}'") from error
     if not isinstance(params, dict):
-        raise InputError("--factory-params is not a JSON object", hint='for example \'{"classes": 10}\'')
+        raise InputError("--factory-params is not a JSON object", hint="for example '{\"classes\": 10}'")
     workspace = open_workspace()
     with workspace.write() as session:
         row = service.add_model_version(
@@ -90,7 +98,12 @@ def add_version(
         )
         data = describe(row)
     note(f"next: govtool lineage add {row.ref} trained_on DATASET@VERSION")
-    show("model.version.add/1", data, f"model version {data['ref']} ({row.id}) sha256 {row.artifact_sha256 or 'none'}", as_json=as_json)
+    show(
+        "model.version.add/1",
+        data,
+        f"model version {data['ref']} ({row.id}) sha256 {row.artifact_sha256 or 'none'}",
+        as_json=as_json,
+    )
 
 
 @app.command("list", epilog=examples("govtool model list", "govtool model list --json"))
@@ -101,7 +114,10 @@ def list_models(as_json: JsonFlag = False) -> None:
 
     with open_workspace().read() as session:
         data = [describe(row) for row in service.model_versions(session)]
-    rows = [[item["ref"], item["format"], (item["sha256"] or "none")[:12], item["owner"], item["registered_at"]] for item in data]
+    rows = [
+        [item["ref"], item["format"], (item["sha256"] or "none")[:12], item["owner"], item["registered_at"]]
+        for item in data
+    ]
     show("model.list/1", data, table(["model", "format", "sha256", "owner", "registered"], rows), as_json=as_json)
 
 
@@ -126,7 +142,9 @@ def show_model(ref: str, as_json: JsonFlag = False) -> None:
             ],
         }
     shown = {key: value for key, value in data.items() if key != "factory_params"}
-    text = "\n".join(f"{key.replace('_', ' '):22} {'unknown' if value is None else value}" for key, value in shown.items())
+    text = "\n".join(
+        f"{key.replace('_', ' '):22} {'unknown' if value is None else value}" for key, value in shown.items()
+    )
     show("model.show/1", data, text, as_json=as_json)
 
 

@@ -19,7 +19,8 @@ def examples(*lines: str) -> str:
 def clean(text: str, limit: int = 500) -> str:
     """Text that is safe on a terminal: control characters, ANSI escapes and direction overrides become visible."""
     shown = "".join(
-        character if unicodedata.category(character)[0] != "C" else f"\\x{ord(character):02x}" for character in text[:limit]
+        character if unicodedata.category(character)[0] != "C" else f"\\x{ord(character):02x}"
+        for character in text[:limit]
     )
     return shown + ("…" if len(text) > limit else "")
 
@@ -87,7 +88,9 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     widths = [max([len(header), *(len(row[i]) for row in cells)]) for i, header in enumerate(headers)]
     lines = [headers, ["-" * width for width in widths], *cells]
-    return "\n".join("  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return "\n".join(
+        "  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def is_terminal() -> bool:

@@ -39,12 +39,9 @@ def acquire(
 ) -> EvidenceItem:
     """Take the file's exact bytes into the vault and open its chain of custody.
 
-    Args:
-        case_id: the incident it belongs to; None when it belongs to none yet.
-        source_system: the system that wrote the bytes, in words.
-        source_locator: where they were found there: path, bucket, query with its time range.
-        authority: on what ground they were taken: ticket, order, legal basis.
-        completeness: what is known to be missing, sampled or cut off in them, or that nobody knows.
+    `case_id` is the incident it belongs to, None when it belongs to none yet. `source_system` is what wrote the bytes,
+    `source_locator` where they were found there (path, bucket, query with its time range), `authority` on what ground
+    they were taken (ticket, order, legal basis), `completeness` what is known to be missing, sampled or cut off.
 
     Raises:
         InputError: absent, not a regular file, a symbolic link; or a field that a court will ask for is empty.

@@ -6,13 +6,13 @@ last index and inserts the next. The primary key on the index makes a double app
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from govtool.digest import canonical_json
-from govtool.errors import EvidenceError, NotFoundError
+from govtool.errors import EvidenceError
 from govtool.evidence import merkle
 from govtool.evidence.models import EvidenceRow, LedgerCheckpoint, LedgerLeaf, LedgerNode
 from govtool.evidence.note import Signer, TreeHead, text_of
@@ -45,7 +45,7 @@ def append(session: Session, data: bytes) -> int:
 
 
 def stored(session: Session) -> merkle.Subtree:
-    """Reads subtree roots from the database."""
+    """Reads subtree roots from the database; EvidenceError where one is missing."""
 
     def read(level: int, idx: int) -> bytes:
         table, where = (
@@ -55,32 +55,37 @@ def stored(session: Session) -> merkle.Subtree:
         )
         value: bytes | None = session.scalar(sa.select(table).where(where))
         if value is None:
-            raise NotFoundError(f"the ledger has no subtree {level}/{idx}", hint="govtool evidence verify")
+            raise EvidenceError(f"the ledger has no subtree {level}/{idx}", hint="govtool evidence verify")
         return value
 
     return read
 
 
-def columns(kind: type[EvidenceRow]) -> list[sa.ColumnElement[Any]]:
+def columns(kind: type[EvidenceRow]) -> list[sa.Column[Any]]:
     """The columns that an entry covers: all but the row's place in the ledger."""
-    return [column for column in kind.__table__.columns if column.key != "ledger_index"]
+    return [column for column in cast("sa.Table", kind.__table__).columns if column.key != "ledger_index"]
 
 
-def artifacts(kind: type[EvidenceRow], values: Mapping[str, Any]) -> list[str]:
+def values(row: EvidenceRow) -> dict[str, Any]:
+    """The row's values of those columns."""
+    return {column.key: getattr(row, column.key) for column in columns(type(row))}
+
+
+def artifacts(kind: type[EvidenceRow], body: Mapping[str, Any]) -> list[str]:
     """Digests of the vault bytes that such a row rests on."""
     found: list[str] = []
     for column in columns(kind):
-        value = values.get(column.key)
+        value = body.get(column.key)
         if column.info.get("vault") and value:
             found.extend(value if isinstance(value, list) else [value])
     return found
 
 
-def entry(kind: type[EvidenceRow], values: Mapping[str, Any]) -> bytes:
+def entry(kind: type[EvidenceRow], found: Mapping[str, Any]) -> bytes:
     """The leaf's bytes: canonical JSON of the row, so that the row can be checked against the leaf at any time."""
-    body = {column.key: values[column.key] for column in columns(kind)}
+    body = {column.key: found[column.key] for column in columns(kind)}
     return canonical_json(
-        {"schema": SCHEMA, "kind": kind.__tablename__, "body": body, "artifacts": artifacts(kind, values)}
+        {"schema": SCHEMA, "kind": kind.__tablename__, "body": body, "artifacts": artifacts(kind, body)}
     )
 
 
@@ -95,7 +100,7 @@ def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
     """
     row.recorded_at, row.recorded_by = now, by
     kind = type(row)
-    data = entry(kind, {column.key: getattr(row, column.key) for column in columns(kind)})
+    data = entry(kind, values(row))
     row.ledger_index = append(session, data)
     session.add(row)
     session.flush()

@@ -6,6 +6,7 @@ Formats: c2sp.org/signed-note and c2sp.org/tlog-checkpoint. Anyone can check one
 import base64
 import binascii
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from govtool.errors import EvidenceError, InputError
+from govtool.runtime import new_token
 
 _ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
@@ -31,6 +33,11 @@ class Verifier:
     @property
     def key_id(self) -> bytes:
         return hashlib.sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_KEY_ID_BYTES]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the raw public key, to read out over the telephone."""
+        return hashlib.sha256(self.public).hexdigest()
 
     def encode(self) -> str:
         """The vkey text ``<name>+<hash>+<base64>`` that other tools read."""
@@ -154,20 +161,22 @@ def generate_key(path: Path) -> None:
     Raises:
         InputError: a file is already there; keys are never overwritten.
     """
-    import os
-
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{new_token()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(pem)
+            stream.flush()
+            os.fsync(stream.fileno())
+        path.hardlink_to(draft)  # whole or not at all, and never over another key
     except FileExistsError as error:
         raise InputError(f"there is already a key at {path}", hint="keys are never overwritten") from error
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(pem)
-        stream.flush()
-        os.fsync(stream.fileno())
+    finally:
+        draft.unlink()
 
 
 def load_signer(path: Path, name: str) -> Signer:

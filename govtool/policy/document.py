@@ -28,9 +28,7 @@ Family = Literal[
     "data_reconstruction",
     "training_data_extraction",
 ]
-MetricName = Literal[
-    "mia.balanced_accuracy", "mia.auc", "mia.tpr_at_fpr_0.01", "inversion.identification_rate"
-]
+MetricName = Literal["mia.balanced_accuracy", "mia.auc", "mia.tpr_at_fpr_0.01", "inversion.identification_rate"]
 RegistryField = Literal["owner", "purpose", "lawful_basis", "classification_level", "subject_column", "lineage"]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -161,7 +159,7 @@ class PolicySet(Strict):
     schema_: Annotated[Literal["govtool.policy-set/v1"], Field(alias="schema")] = "govtool.policy-set/v1"
     levels: Levels
     policies: tuple[Policy, ...]
-    files: Annotated[dict[str, Sha256], Field(exclude=True)] = {}  # noqa: RUF012 - pydantic copies defaults
+    files: Annotated[dict[str, Sha256], Field(exclude=True)] = {}
     """File name to SHA-256 of its bytes as written; no part of what decides."""
 
     def canonical(self) -> bytes:
@@ -210,7 +208,9 @@ def load(folder: Path) -> PolicySet:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such policy folder", hint="govtool init makes one")
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith("."))
+    paths = sorted(
+        path for path in folder.iterdir() if path.suffix in (".yaml", ".yml") and not path.name.startswith(".")
+    )
     files: dict[str, Sha256] = {}
     levels: Levels | None = None
     policies: list[tuple[yamlfile.YamlFile, Policy]] = []

@@ -80,8 +80,8 @@ class AttackFact(Fact):
     """What the attacker used."""
     audited_access: tuple[Access, ...] = ()
     """What the audit assumed an outsider sees."""
-    metrics: dict[str, Estimate] = {}  # noqa: RUF012 - pydantic copies defaults
-    baselines: dict[str, float] = {}  # noqa: RUF012 - pydantic copies defaults
+    metrics: dict[str, Estimate] = {}
+    baselines: dict[str, float] = {}
     counts: Counts | None = None
     caveats: tuple[str, ...] = ()
     artifact_sha256: Sha256 | None = None
@@ -184,9 +184,7 @@ def _dataset(row: DatasetVersion) -> DatasetFact:
 
 def _deployment(row: Deployment) -> DeploymentFact:
     exposes = tuple(Access(word) for word in row.exposes)
-    return DeploymentFact(
-        id=row.id, name=row.name, environment=row.environment, audience=row.audience, exposes=exposes
-    )
+    return DeploymentFact(id=row.id, name=row.name, environment=row.environment, audience=row.audience, exposes=exposes)
 
 
 def _attacks(session: Session, version: ModelVersion) -> tuple[AttackFact, ...]:
@@ -246,7 +244,9 @@ def _open_incidents(session: Session, version: ModelVersion) -> tuple[IncidentFa
     )
 
 
-def _about(session: Session, concerned: set[str], version: ModelVersion) -> Literal["version", "model", "unattributed"] | None:
+def _about(
+    session: Session, concerned: set[str | None], version: ModelVersion
+) -> Literal["version", "model", "unattributed"] | None:
     if not concerned:
         return "unattributed"
     if version.id in concerned:

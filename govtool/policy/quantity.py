@@ -60,7 +60,9 @@ def duration_words(length: timedelta) -> str:
 
 def listed(value: Any) -> Any:
     """`audience: public` means the same as `audience: [public]`."""
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 Fraction = Annotated[float, BeforeValidator(parse_fraction)]

@@ -67,7 +67,7 @@ METRICS: dict[str, Metric] = {
         setting="Working from the model, without the training data",
         does="reconstructs a recognisable example for",
         does_not="could not reconstruct a recognisable example for",
-        unit="of the classes the model tells apart",
+        unit="classes that the model tells apart",
         counted="classes",
     ),
 }
@@ -111,28 +111,27 @@ def above(metric: Metric, who: str, value: float, low: float, guess: float, limi
     return f"{metric.setting}, {who} {metric.does} about {hundred(value)} of 100 {metric.unit} ({sure}; {reference(guess, limit)})."
 
 
-def below(metric: Metric, who: str, high: float, n: int, attacks: int, guess: float, limit: float, confidence: float) -> str:
+def below(
+    metric: Metric, who: str, high: float, n: int, attacks: int, guess: float, limit: float, confidence: float
+) -> str:
     tried = f"{attacks} attack{'' if attacks == 1 else 's'} on {n:,} {metric.counted}"
     return (
-        f"{metric.setting}, {who} could not do better than {bound(high, limit, up=True)} of 100 {metric.unit} "
+        f"{metric.setting}, {who} {metric.does_not} more than {bound(high, limit, up=True)} of 100 {metric.unit} "
         f"with {tried} ({percent(confidence)} sure; {reference(guess, limit)})."
     )
 
 
-def between(metric: Metric, who: str, low: float, high: float, n: int, limit: float, needed: int | None) -> str:
-    more = (
-        f"about {_about(needed):,} {metric.counted} would settle it if the observed rate holds"
-        if needed is not None
-        else "no reasonable number of records would settle it if the observed rate holds"
-    )
+def between(metric: Metric, who: str, low: float, high: float, n: int, limit: float, outlook: str) -> str:
     return (
-        f"{metric.setting}, how many {who} {metric.does} stays open: the {n:,} {metric.counted} tested leave it between "
-        f"{bound(low, limit, up=False)} and {bound(high, limit, up=True)} of 100, around the policy's limit of "
-        f"{limit * 100:.6g}; {more}."
+        f"{metric.setting}, {who} {metric.does} between {bound(low, limit, up=False)} and {bound(high, limit, up=True)} of 100 "
+        f"{metric.unit}, as far as the {n:,} {metric.counted} tested can tell, and the policy's limit is "
+        f"{limit * 100:.6g}; {outlook}."
     )
 
 
-def _about(count: int) -> int:
-    """Two significant digits, rounded up: this is a forecast."""
-    scale = 10 ** max(len(str(count)) - 2, 0)
-    return math.ceil(count / scale) * scale
+def outlook(needed: int | None) -> str:
+    """What more records would do. Two significant digits, rounded up: it is a forecast."""
+    if needed is None:
+        return "the rate lies so close to the limit that no reasonable number of records would settle it"
+    scale = 10 ** max(len(str(needed)) - 2, 0)
+    return f"about {math.ceil(needed / scale) * scale:,} records would settle it if the observed rate holds"

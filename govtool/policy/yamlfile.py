@@ -6,7 +6,7 @@ become objects). Aliases, merge keys, own tags and repeated keys are refused: ea
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +25,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", event.start_mark)
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", mark)
         return super().compose_node(parent, index)
 
 
@@ -123,7 +123,7 @@ def parse(raw: bytes, name: str) -> YamlFile:
         InputError: not UTF-8, not strict YAML, or empty.
     """
     try:
-        node = yaml.compose(raw.decode(), _Loader)  # noqa: S506 - a subclass of SafeLoader, and nothing is constructed
+        node = yaml.compose(raw.decode(), _Loader)
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text", where=name, hint="save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
@@ -142,7 +142,6 @@ def _scalar(node: yaml.MappingNode, key: str) -> str | None:
 
 
 def _plain(node: yaml.Node, name: str) -> Any:
-    where = f"{name}:{node.start_mark.line + 1}"
     if isinstance(node, yaml.MappingNode):
         result: dict[str, Any] = {}
         for key, value in node.value:
@@ -155,16 +154,23 @@ def _plain(node: yaml.Node, name: str) -> Any:
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, name) for item in node.value]
-    match node.tag.removeprefix(_TAG):
-        case "str":
-            return node.value
-        case "null":
-            return None
-        case "bool" if node.value in ("true", "false"):
-            return node.value == "true"
-        case "int" if re.fullmatch(r"[-+]?[0-9]+", node.value):
-            return int(node.value)
-        case "float" if re.fullmatch(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", node.value):
-            return float(node.value)
-        case _:
-            raise InputError(f"the tag {node.tag!r} is not allowed", where=where, hint="write plain YAML values")
+    read = _SCALARS.get(node.tag)
+    try:
+        if read is not None:
+            return read(node.value)
+    except (KeyError, ValueError):
+        pass  # an explicit tag on something it does not fit, such as !!int abc
+    raise InputError(
+        f"the tag {node.tag!r} is not allowed here",
+        where=f"{name}:{node.start_mark.line + 1}",
+        hint="write plain YAML values",
+    )
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    _TAG + "str": str,
+    _TAG + "null": lambda _text: None,
+    _TAG + "bool": {"true": True, "false": False}.__getitem__,
+    _TAG + "int": int,
+    _TAG + "float": float,
+}

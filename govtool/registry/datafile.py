@@ -49,7 +49,9 @@ def read_table(
     if not len(table):
         raise InputError(f"{path}: no records")
     if not np.isfinite(table.features).all():
-        raise InputError(f"{path}: missing or infinite feature values", hint="impute or drop them first, and say how in the dataset")
+        raise InputError(
+            f"{path}: missing or infinite feature values", hint="impute or drop them first, and say how in the dataset"
+        )
     return table
 
 
@@ -101,5 +103,7 @@ def _rows(
             yield values, int(row[label]) if label else 0, str(row[subject]) if subject else ""
         except (TypeError, ValueError) as error:
             raise InputError(
-                f"{path}: a cell is empty or not a number", where=f"{path}:{reader.line_num}", hint="encode categories as numbers first"
+                f"{path}: a cell is empty or not a number",
+                where=f"{path}:{reader.line_num}",
+                hint="encode categories as numbers first",
             ) from error

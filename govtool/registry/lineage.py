@@ -62,10 +62,11 @@ def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:
     No derivation lowers it: a synthetic or 'anonymised' copy keeps its source's level until evidence says otherwise,
     which is not modelled yet.
     """
-    training: list[DatasetVersion] = []
-    for edge in upstream(session, version.id):
-        if edge.dst_kind == DatasetVersion.__tablename__ and edge.relation not in ("tested_on", "validated_on"):
-            training.append(session.get_one(DatasetVersion, edge.dst_id))
+    training = [
+        session.get_one(DatasetVersion, edge.dst_id)
+        for edge in upstream(session, version.id)
+        if edge.dst_kind == DatasetVersion.__tablename__ and edge.relation not in ("tested_on", "validated_on")
+    ]
     if not training:
         return Sensitivity(None, "no training data is recorded for it")
     unknown = [row.ref for row in training if row.classification_level is None]
@@ -73,3 +74,9 @@ def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:
         return Sensitivity(None, f"unclassified: {', '.join(sorted(set(unknown)))}")
     highest = max(training, key=lambda row: row.classification_level or 0)
     return Sensitivity(highest.classification_level, f"trained on {highest.ref}")
+
+
+def ref_of(session: Session, kind: str, version_id: str) -> str:
+    """NAME@VERSION of one end of an edge."""
+    row = session.get_one(ModelVersion if kind == ModelVersion.__tablename__ else DatasetVersion, version_id)
+    return row.ref

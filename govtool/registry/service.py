@@ -18,19 +18,16 @@ from govtool.registry.datafile import MEDIA_TYPES, read_table
 from govtool.registry.models import Dataset, DatasetVersion, Deployment, LineageEdge, Model, ModelVersion
 from govtool.runtime import new_id
 
-ARTIFACT_FORMATS = {".safetensors": "safetensors", ".skops": "skops", ".npz": "scores", ".pkl": "pickle", ".pickle": "pickle"}
-RELATIONS = (
-    "collected_from copied_from filtered_from joined_from anonymized_from pseudonymized_from synthesized_from augmented_from "
-    "split_of trained_on fine_tuned_on validated_on tested_on distilled_from merged_from quantized_from adapter_of "
-    "retrieves_from prompted_with"
-).split()
+ARTIFACT_FORMATS = {
+    ".safetensors": "safetensors",
+    ".skops": "skops",
+    ".npz": "scores",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+}
+RELATIONS = ["collected_from", "copied_from", "filtered_from", "joined_from", "anonymized_from", "pseudonymized_from", "synthesized_from", "augmented_from", "split_of", "trained_on", "fine_tuned_on", "validated_on", "tested_on", "distilled_from", "merged_from", "quantized_from", "adapter_of", "retrieves_from", "prompted_with"]
 AUDIENCES = ("internal", "partner", "public")
 ENVIRONMENTS = ("development", "staging", "production")
-
-VERSION_KINDS: dict[str, type[ModelVersion] | type[DatasetVersion]] = {
-    ModelVersion.__tablename__: ModelVersion,
-    DatasetVersion.__tablename__: DatasetVersion,
-}
 
 Row = TypeVar("Row", bound=EvidenceRow)
 
@@ -45,7 +42,9 @@ def by_id(session: Session, kind: type[Row], prefix: str) -> Row:
     escaped = prefix.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     found = session.scalars(sa.select(kind).where(kind.id.like(f"{escaped}%", escape="\\")).limit(2)).unique().all()
     if len(found) > 1 and found[0].id != prefix:
-        raise AmbiguousError(f"{prefix!r} fits more than one {kind.__tablename__.replace('_', ' ')}", hint="give more of the id")
+        raise AmbiguousError(
+            f"{prefix!r} fits more than one {kind.__tablename__.replace('_', ' ')}", hint="give more of the id"
+        )
     if not found:
         raise NotFoundError(f"no {kind.__tablename__.replace('_', ' ')} {prefix!r}")
     return found[0]
@@ -93,7 +92,10 @@ def add_dataset_version(
     dataset = session.scalar(sa.select(Dataset).where(Dataset.name == name))
     if dataset is None:
         dataset = ledger.record(
-            session, Dataset(id=new_id("ds"), name=_name(name), description=description, owner=owner or by), now=now, by=by
+            session,
+            Dataset(id=new_id("ds"), name=_name(name), description=description, owner=owner or by),
+            now=now,
+            by=by,
         )
     existing = session.scalar(
         sa.select(DatasetVersion).where(DatasetVersion.dataset_id == dataset.id, DatasetVersion.version == version)
@@ -133,7 +135,9 @@ def dataset_version(session: Session, ref: str) -> DatasetVersion:
         return by_id(session, DatasetVersion, ref)
     name, version = _split_ref(ref)
     row = session.scalar(
-        sa.select(DatasetVersion).join(DatasetVersion.dataset).where(Dataset.name == name, DatasetVersion.version == version)
+        sa.select(DatasetVersion)
+        .join(DatasetVersion.dataset)
+        .where(Dataset.name == name, DatasetVersion.version == version)
     )
     if row is None:
         raise NotFoundError(f"no dataset version {ref!r}", hint="govtool dataset list")
@@ -203,7 +207,9 @@ def add_model_version(
                 hint="save it as safetensors or skops, or vouch for it with --trust-pickle SHA256",
             )
         if kind == "safetensors" and not factory:
-            raise InputError("safetensors hold weights only", hint="name the architecture: --factory mlp --factory-params '{...}'")
+            raise InputError(
+                "safetensors hold weights only", hint="name the architecture: --factory mlp --factory-params '{...}'"
+            )
         stored = vault.put_file(artifact)
         digest, size = stored.sha256, stored.size
     row = ModelVersion(
@@ -268,7 +274,9 @@ def add_deployment(
     if audience not in AUDIENCES:
         raise InputError(f"audience {audience!r} is not one of {', '.join(AUDIENCES)}")
     if not exposes:
-        raise InputError("a deployment exposes something", hint="--exposes probabilities, or labels, logits, weights ...")
+        raise InputError(
+            "a deployment exposes something", hint="--exposes probabilities, or labels, logits, weights ..."
+        )
     if session.scalar(sa.select(Deployment).where(Deployment.name == name)) is not None:
         raise ConflictError(f"deployment {name!r} is registered already")
     row = Deployment(
@@ -363,5 +371,7 @@ def _name(text: str) -> str:
     import re
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
-        raise InputError(f"{text[:80]!r} is not a usable name", hint="letters, digits, dot, dash and underscore; at most 100")
+        raise InputError(
+            f"{text[:80]!r} is not a usable name", hint="letters, digits, dot, dash and underscore; at most 100"
+        )
     return text

@@ -1,7 +1,7 @@
 """Where things lie on a chart. Templates draw these numbers and compute none; each chart stands beside its table."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from govtool.estimate import Estimate
@@ -18,6 +18,8 @@ _LABEL_WIDTH, _PLOT_WIDTH, _ROW_HEIGHT = 190.0, 300.0, 22.0
 class Tick:
     at: float
     label: str
+    text_y: float = 0.0
+    """Baseline of the label on a vertical axis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,13 @@ class RocChart:
     line: str
     unresolved: float
     """Width of the band, from the left edge, in which less than one false alarm is expected: the curve is noise there."""
+    plot_height: float
+    middle_x: float
+    middle_y: float
+    x_label_y: float
+    x_title_y: float
+    y_label_x: float
+    y_title_x: float
     alt: str
 
 
@@ -63,9 +72,18 @@ def roc_chart(fpr: Sequence[float], tpr: Sequence[float], nonmembers: int | None
         top=_ROC_TOP,
         bottom=bottom,
         x_ticks=tuple(Tick(round(_ROC_LEFT + place(tick), 2), percent(tick)) for tick in ticks),
-        y_ticks=tuple(Tick(round(bottom - place(tick), 2), percent(tick)) for tick in ticks),
+        y_ticks=tuple(
+            Tick(round(bottom - place(tick), 2), percent(tick), round(bottom - place(tick) + 3, 2)) for tick in ticks
+        ),
         line=_polyline(points),
         unresolved=round(place(1 / nonmembers), 2) if nonmembers else 0.0,
+        plot_height=_ROC_SIZE,
+        middle_x=_ROC_LEFT + _ROC_SIZE / 2,
+        middle_y=_ROC_TOP + _ROC_SIZE / 2,
+        x_label_y=bottom + 13,
+        x_title_y=bottom + 28,
+        y_label_x=_ROC_LEFT - 5,
+        y_title_x=9,
         alt=alt,
     )
 
@@ -91,6 +109,11 @@ class Whisker:
     high: float
     limit: float | None
     baseline: float | None
+    text_y: float
+    cap_top: float
+    cap_bottom: float
+    mark_top: float
+    mark_bottom: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,8 @@ class WhiskerChart:
     left: float
     right: float
     bottom: float
+    label_x: float
+    tick_y: float
     ticks: tuple[Tick, ...]
     rows: tuple[Whisker, ...]
     alt: str
@@ -127,29 +152,37 @@ def whisker_chart(measured: Sequence[Measured], alt: str) -> WhiskerChart | None
         return round(_LABEL_WIDTH + _PLOT_WIDTH * min(1.0, max(0.0, value)), 2)
 
     bottom = 6 + _ROW_HEIGHT * len(shares)
-    rows = tuple(
-        Whisker(
-            label=_fit(row.label),
-            y=6 + _ROW_HEIGHT * (index + 0.5),
-            low=place(row.estimate.low),
-            value=place(row.estimate.value),
-            high=place(row.estimate.high),
-            limit=None if row.limit is None else place(row.limit),
-            baseline=None if row.baseline is None else place(row.baseline),
-        )
-        for index, row in enumerate(shares)
-    )
+    rows = tuple(_whisker(row, 6 + _ROW_HEIGHT * (index + 0.5), place) for index, row in enumerate(shares))
     return WhiskerChart(
         width=_LABEL_WIDTH + _PLOT_WIDTH + 16,
         height=bottom + 20,
         left=_LABEL_WIDTH,
         right=_LABEL_WIDTH + _PLOT_WIDTH,
         bottom=bottom,
+        label_x=_LABEL_WIDTH - 8,
+        tick_y=bottom + 13,
         ticks=tuple(Tick(place(quarter / 4), f"{25 * quarter}{NB}%") for quarter in range(5)),
         rows=rows,
         alt=alt,
         has_limit=any(row.limit is not None for row in rows),
         has_baseline=any(row.baseline is not None for row in rows),
+    )
+
+
+def _whisker(row: Measured, y: float, place: Callable[[float], float]) -> Whisker:
+    return Whisker(
+        label=_fit(row.label),
+        y=y,
+        low=place(row.estimate.low),
+        value=place(row.estimate.value),
+        high=place(row.estimate.high),
+        limit=None if row.limit is None else place(row.limit),
+        baseline=None if row.baseline is None else place(row.baseline),
+        text_y=y + 3,
+        cap_top=y - 3.5,
+        cap_bottom=y + 3.5,
+        mark_top=y - 8,
+        mark_bottom=y + 8,
     )
 
 

@@ -16,7 +16,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GOVTOOL_ACTOR", "tester")
     monkeypatch.delenv("GOVTOOL_WORKSPACE", raising=False)
     assert run(["init"]) == 0
-    np.savez(tmp_path / "train.npz", X=np.eye(4, dtype=np.float32), y=np.arange(4), person=np.array(["a", "a", "b", "c"]))
+    np.savez(
+        tmp_path / "train.npz", X=np.eye(4, dtype=np.float32), y=np.arange(4), person=np.array(["a", "a", "b", "c"])
+    )
     return tmp_path
 
 
@@ -61,7 +63,9 @@ def test_outside_a_workspace_the_error_says_what_to_do(
     assert "govtool init" in capsys.readouterr().err
 
 
-def test_dataset_counts_people_and_keeps_unknown_apart_from_zero(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dataset_counts_people_and_keeps_unknown_apart_from_zero(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with_people = data(capsys, *ADD_DATA)
     assert (with_people["rows"], with_people["people"], with_people["level"]) == (4, 3, 2)
     without = data(capsys, "dataset", "add", "other", "1", "train.npz")
@@ -110,7 +114,11 @@ def test_show_reports_the_effective_classification(workspace: Path, capsys: pyte
         (["dataset", "add", "d", "1", "train.npz", "--level", "7"], 2, "0, 1, 2 or 3"),
         (["dataset", "add", "d", "1", "train.npz", "--label", "zz"], 2, "no array named"),
         (["lineage", "add", "a@1", "begat", "b@1"], 2, "unknown relation"),
-        (["deployment", "add", "d", "m@1", "--environment", "moon", "--audience", "public", "--exposes", "labels"], 2, "no model version"),
+        (
+            ["deployment", "add", "d", "m@1", "--environment", "moon", "--audience", "public", "--exposes", "labels"],
+            2,
+            "no model version",
+        ),
         (["nonsense"], 2, "nonsense"),
         (["model", "list", "--bogus"], 2, "--bogus"),
     ],
@@ -155,7 +163,9 @@ def test_db_upgrade_is_idempotent(workspace: Path, capsys: pytest.CaptureFixture
     assert data(capsys, "db", "current")["revision"] == data(capsys, "db", "current")["head"]
 
 
-def test_a_bug_is_reported_without_values(workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_reported_without_values(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from govtool.registry import service
 
     def broken(*_arguments: object) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access
+from govtool.attacks import signals
 from govtool.attacks.interface import Features, FloatArray, Labels, Target
 from govtool.errors import InputError, WorkError
 
-FLOOR = float(np.log(np.finfo(np.float64).tiny))
-"""The log of the smallest probability we tell from zero (about -708): a classifier that says 0 stays finite."""
+FLOOR = signals.FLOOR
+"""A classifier that says exactly 0 gets the smallest positive double instead, so that logs stay finite."""
 
 SOFT = frozenset({Access.PROBABILITIES, Access.LOGITS, Access.LOGPROBS})
 """Any of these gives log probabilities for every class."""
@@ -63,23 +64,6 @@ def log_of_probabilities(probabilities: NDArray[Any]) -> FloatArray:
     """Logs that stay finite at 0. What rounding took away does not come back: say so in a caveat."""
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(probabilities.astype(np.float64)), FLOOR)
-
-
-def own_label(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
-    """(n,) the log probability of each record's own label."""
-    return np.asarray(log_probabilities[np.arange(len(labels)), labels], dtype=np.float64)
-
-
-def phi(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
-    """(n,) log p_y - log(1 - p_y), where 1 - p_y is the sum of the other classes (Carlini et al. 2022, section VI-A).
-
-    Never from a rounded 1 - p, which ends in ties exactly where leakage shows.
-    """
-    others = log_probabilities.copy()
-    others[np.arange(len(labels)), labels] = -np.inf
-    top = np.maximum(others.max(axis=1, keepdims=True), FLOOR)
-    rest = top[:, 0] + np.log(np.exp(others - top).sum(axis=1))
-    return own_label(log_probabilities, labels) - np.asarray(rest, dtype=np.float64)
 
 
 def look_like_probabilities(values: NDArray[Any]) -> bool:

@@ -1,5 +1,6 @@
 """A scikit-learn classifier: from skops, which names every type it would build, or from a pickle somebody vouched for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +13,12 @@ from govtool.errors import MissingExtraError, UntrustedArtifactError, WorkError
 
 ALLOWED_TYPES: frozenset[str] = frozenset(
     {
-        # Internals of scikit-learn classifiers that skops does not vouch for itself. None runs anything when loaded.
+        # Internals of scikit-learn's classifiers that skops does not vouch for. None runs code when loaded. Trees are
+        # arrays that native code follows without looking, so `_check_trees` looks before anything is asked of them.
         "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfMultinomialLoss",
+        "sklearn.tree._tree.Tree",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     }
 )
 CAVEAT = (
@@ -97,7 +96,41 @@ def open_skops(data: bytes, inputs: int) -> SklearnTarget:
         estimator = skops.io.loads(data, trusted=sorted(ALLOWED_TYPES))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise WorkError(f"the artifact is not a skops file this version reads ({type(error).__name__})") from error
+    _check_trees(estimator)
     return from_estimator(estimator, inputs)
+
+
+def _check_trees(estimator: Any) -> None:
+    """Refuse trees whose nodes point outside the tree or the record: following them would read foreign memory."""
+    features = getattr(estimator, "n_features_in_", 0)
+    for part in _parts(estimator):
+        tree = getattr(part, "tree_", None)
+        if tree is not None:
+            inner = tree.children_left != -1
+            ends = (tree.children_left[inner], tree.children_right[inner])
+            _inside(ends, len(tree.children_left), tree.feature[inner], features)
+        for predictor in np.ravel(np.array(getattr(part, "_predictors", []), dtype=object)):
+            nodes = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            _inside((nodes["left"], nodes["right"]), len(predictor.nodes), nodes["feature_idx"], features)
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    """The estimator and those inside it: members of forests and boosters, steps of pipelines, calibrated classifiers."""
+    yield estimator
+    inner = list(np.ravel(np.array(getattr(estimator, "estimators_", []), dtype=object)))
+    inner += [step for _name, step in getattr(estimator, "steps", [])]
+    inner += list(getattr(estimator, "calibrated_classifiers_", []))
+    inner += [found for name in ("estimator", "estimator_", "best_estimator_") if (found := getattr(estimator, name, None)) is not None]
+    for part in inner:
+        if hasattr(part, "__dict__"):
+            yield from _parts(part)
+
+
+def _inside(children: tuple[Any, Any], nodes: int, used: Any, features: int) -> None:
+    if any((part < 0).any() or (part >= nodes).any() for part in children) or (used < 0).any() or (used >= features).any():
+        raise UntrustedArtifactError(
+            "the skops file holds a tree that points outside itself", hint="the file is damaged or forged; get it again from its source"
+        )
 
 
 def open_pickle(data: bytes, digest: str, trust: str | None, inputs: int) -> Any:

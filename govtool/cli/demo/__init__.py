@@ -9,7 +9,9 @@ from govtool.cli.output import examples
 
 
 def demo(
-    folder: Annotated[Path | None, typer.Argument(help="A new folder; default: demo-workspace, or the next free name.")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="A new folder; default: demo-workspace, or the next free name.")
+    ] = None,
     timings: Annotated[Path | None, typer.Option(help="Also write the seconds of each step here, as JSON.")] = None,
 ) -> None:
     """Train two models, attack them, judge them, serve one, catch who probes it, draft the notice."""

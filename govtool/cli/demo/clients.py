@@ -1,9 +1,11 @@
 """Who talks to the demo's server: ordinary clients with their own handwriting, and one credential that probes membership."""
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from govtool.runtime import rng
 ORDINARY = 8
 PEN_NOISE = 0.03
 LONGEST_PAUSE_S = 0.04
+RETRIES = 0.1
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Probe:
     auc: Estimate
 
 
-def infer(client: "httpx.Client", model: str, features: NDArray[np.float32]) -> None:  # type: ignore[name-defined]  # noqa: F821
+def infer(client: Any, model: str, features: NDArray[np.float32]) -> None:
     """One Open Inference Protocol v2 request."""
     tensor = {"name": "features", "shape": list(features.shape), "datatype": "FP32", "data": features.ravel().tolist()}
     client.post(f"/v2/models/{model}/infer", json={"inputs": [tensor]}).raise_for_status()
@@ -39,11 +42,13 @@ def use_normally(url: str, model: str, key: str, own: NDArray[np.float32], seed:
     draw = rng(seed, f"client-{key}")
     pause = threading.Event()
     sent = 0
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}", "User-Agent": "ward-app/3.1"}, timeout=10) as client:
+    with httpx.Client(
+        base_url=url, headers={"Authorization": f"Bearer {key}", "User-Agent": "ward-app/3.1"}, timeout=10
+    ) as client:
         while sent < len(own):
             batch = own[sent : sent + int(draw.integers(1, 4))]
             scan = np.clip(batch + draw.normal(0, PEN_NOISE, batch.shape), 0, 1).astype(np.float32)
-            for _ in range(2 if draw.random() < 0.1 else 1):  # a retry
+            for _ in range(2 if draw.random() < RETRIES else 1):
                 infer(client, model, scan)
             sent += len(batch)
             pause.wait(float(draw.uniform(0, LONGEST_PAUSE_S)))
@@ -64,12 +69,12 @@ def probe_membership(url: str, model: str, key: str, candidates: Mapping[str, Pa
         return Records(candidates[name].features, candidates[name].labels)
 
     data = AttackData(records("members"), records("nonmembers"), records("population"))
-    with HttpTarget(url, model, api_key=key, batch=1) as target:
+    with contextlib.closing(HttpTarget(url, model, key=key, batch=1)) as target:
+        target.look(data.members.features[:1])
         result = ATTACKS["loss_threshold"].run(target, data, {}, rng(seed, "probe"))
-        queries = target.queries
     if not isinstance(result, AttackResult):
         raise RuntimeError(f"the probe could not run: {result.reason}")  # noqa: TRY004 - a failed demo, not a type error
-    return Probe(queries, result.metrics["auc"])
+    return Probe(target.queries, result.metrics["auc"])
 
 
 def busy_day(

@@ -1,5 +1,6 @@
 """A small Open Inference Protocol v2 server on loopback that writes JSON inference logs. For the demo and for tests:
-it is real HTTP and a real model, but it is not hardened for any other network."""
+it is real HTTP and a real model, but it is not hardened for any other network.
+"""
 
 import hmac
 import json
@@ -55,8 +56,18 @@ class Served:
             "model_version": self.version,
             "id": body.get("id") or new_id("req"),
             "outputs": [
-                {"name": "probabilities", "shape": list(probabilities.shape), "datatype": "FP64", "data": probabilities.ravel().tolist()},
-                {"name": "label", "shape": [len(features)], "datatype": "INT64", "data": probabilities.argmax(1).tolist()},
+                {
+                    "name": "probabilities",
+                    "shape": list(probabilities.shape),
+                    "datatype": "FP64",
+                    "data": probabilities.ravel().tolist(),
+                },
+                {
+                    "name": "label",
+                    "shape": [len(features)],
+                    "datatype": "INT64",
+                    "data": probabilities.argmax(1).tolist(),
+                },
             ],
         }
 

@@ -73,7 +73,9 @@ class Stage:
         if "--json" not in words:
             typer.echo(text.rstrip())
         if code not in allowed:
-            raise UnexpectedError(f"govtool {words[0]} ended with {code}, expected {expect}", hint="this is a bug: please report it")
+            raise UnexpectedError(
+                f"govtool {words[0]} ended with {code}, expected {expect}", hint="this is a bug: please report it"
+            )
         if allowed != (0,):
             typer.echo(f"(exit code {code})")
         return text
@@ -83,7 +85,7 @@ class Stage:
 
 
 def _quoted(word: str) -> str:
-    return f"'{word}'" if any(character in word for character in " {}\"") else word
+    return f"'{word}'" if any(character in word for character in ' {}"') else word
 
 
 def tell(folder: Path, timings: Path | None = None) -> None:
@@ -121,7 +123,9 @@ def tell(folder: Path, timings: Path | None = None) -> None:
     typer.secho(f"\nDone in {total:.0f} s.", bold=True)
     for document in documents:
         typer.echo(f"  document  {document}")
-    typer.echo(f"  log       {log}\n  vault     {folder / 'vault'}\n  database  {folder / 'govtool.db'}\n  settings  {folder / 'govtool.toml'}")
+    typer.echo(
+        f"  log       {log}\n  vault     {folder / 'vault'}\n  database  {folder / 'govtool.db'}\n  settings  {folder / 'govtool.toml'}"
+    )
     if timings:
         timings.write_text(json.dumps({**stage.seconds, "total": round(total, 2)}, indent=2))
 
@@ -148,7 +152,9 @@ def _train(folder: Path) -> dict[str, train.Part]:
     train.train_and_save(train.MEMORISING, parts["scrambled-train"], folder / WEIGHTS[BAD], SEED)
     train.train_and_save(train.REGULARISED, parts["train"], folder / WEIGHTS[GOOD], SEED)
     share = f"{train.SCRAMBLED:.0%}"
-    typer.echo(f"{BAD}: trained long on 600 records after {share} of the whole collection's labels were scrambled, so that it memorises")
+    typer.echo(
+        f"{BAD}: trained long on 600 records after {share} of the whole collection's labels were scrambled, so that it memorises"
+    )
     typer.echo(f"{GOOD}: small, dropout, weight decay, few passes over 600 records with clean labels")
     return parts
 
@@ -177,9 +183,14 @@ def _register(stage: Stage) -> None:
 
 def _attack(stage: Stage) -> None:
     for name, prefix, recipe in ((BAD, "scrambled-", train.MEMORISING), (GOOD, "", train.REGULARISED)):
-        dumped = "\n".join(f"  {key}: {json.dumps(value)}" for key, value in recipe.model_dump(exclude_defaults=True).items())
+        dumped = "\n".join(
+            f"  {key}: {json.dumps(value)}" for key, value in recipe.model_dump(exclude_defaults=True).items()
+        )
         spec = SPEC.format(
-            members=f"digits-{prefix}train", nonmembers=f"digits-{prefix}holdout", population=f"digits-{prefix}population", recipe=dumped
+            members=f"digits-{prefix}train",
+            nonmembers=f"digits-{prefix}holdout",
+            population=f"digits-{prefix}population",
+            recipe=dumped,
         )
         (stage.folder / f"audit-{name}.yaml").write_text(spec, encoding="utf-8")
         stage.govtool("audit", "run", f"{name}@1", "--spec", f"audit-{name}.yaml")
@@ -187,7 +198,9 @@ def _attack(stage: Stage) -> None:
 
 def _judge(stage: Stage) -> None:
     stage.govtool("gate", "check", f"{BAD}@1", expect=3)
-    stage.govtool("gate", "check", f"{GOOD}@1", expect=(0, 4))  # it must not be accused; UNDECIDED says what would settle it
+    stage.govtool(
+        "gate", "check", f"{GOOD}@1", expect=(0, 4)
+    )  # it must not be accused; UNDECIDED says what would settle it
 
 
 def _build(stage: Stage, name: str) -> Path:
@@ -200,22 +213,19 @@ def _build(stage: Stage, name: str) -> Path:
 
 
 def _serve(stage: Stage, parts: dict[str, train.Part]) -> Path:
-    from govtool.access import Access
-    from govtool.audits.factories import build
-    from govtool.audits.targets.torch_target import load_torch
+    from govtool.audits.targets.torch_target import open_safetensors
 
     folder = stage.folder / "service"
     folder.mkdir()
     log = folder / "inference.jsonl"
     weights = stage.folder / WEIGHTS[BAD]
-    module = build(train.MEMORISING.factory, train.MEMORISING.factory_params)
     keys = [new_token() for _ in range(clients.ORDINARY)]
     prober = new_token()
     served = Served(
         name=BAD,
         version="1",
         model_sha256=sha256_file(weights),
-        target=load_torch(module, weights.read_bytes(), frozenset({Access.PROBABILITIES})),
+        target=open_safetensors(weights.read_bytes(), train.MEMORISING.factory, train.MEMORISING.factory_params, inputs=64),
         keys={key: f"ward-{number}" for number, key in enumerate(keys, 1)} | {prober: "researcher"},
         log=log,
         clock=system_clock,
@@ -228,7 +238,9 @@ def _serve(stage: Stage, parts: dict[str, train.Part]) -> Path:
     }
     with serving(served) as url:
         probe = clients.busy_day(url, BAD, keys, prober, parts["evaluation"], candidates, SEED)
-    typer.echo(f"{clients.ORDINARY} ordinary credentials sent their own handwriting; all log lines were written by the server")
+    typer.echo(
+        f"{clients.ORDINARY} ordinary credentials sent their own handwriting; all log lines were written by the server"
+    )
     typer.echo(
         f"one credential, {served.principal(prober)}, ran a LOSS attack: {probe.queries} queries, "
         f"AUC {probe.auc.value:.2f} ({probe.auc.low:.2f} to {probe.auc.high:.2f}, n = {probe.auc.n})"
@@ -244,7 +256,16 @@ def _incident(stage: Stage, log: Path) -> Path:
     )  # fmt: skip
     incident = opened["id"]
     typer.echo(f"incident {incident}")
-    stage.govtool("incident", "ingest", incident, str(log.relative_to(stage.folder)), "--source", "demo inference server", "--authority", "incident response plan")
+    stage.govtool(
+        "incident",
+        "ingest",
+        incident,
+        str(log.relative_to(stage.folder)),
+        "--source",
+        "demo inference server",
+        "--authority",
+        "incident response plan",
+    )
     found = stage.data("incident", "detect", incident)
     prober = (stage.folder / "service" / "prober.txt").read_text(encoding="utf-8")
     if found["accused"] != [prober]:

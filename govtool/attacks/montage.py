@@ -1,0 +1,54 @@
+"""One picture of all reconstructions, each above the mean of its class's training records."""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from govtool.attacks.interface import FloatArray, Labels
+
+CELL = 96
+"""Pixels: small pictures are enlarged to about this, whole pixels at a time."""
+PER_ROW = 10
+MOST = 40
+
+_GAP = 8
+_TEXT = 22
+_MARGIN = 132
+_INK = (20, 20, 20)
+
+
+def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: tuple[int, int], names: tuple[str, str]) -> bytes:
+    """PNG bytes of two (classes, height * width) rows of pictures in 0..1, a column per class, ten columns to a band.
+
+    Shows the first 40 classes. The same arrays give the same bytes.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    labels = labels[:MOST]
+    height, width = (side * max(1, CELL // max(shape)) for side in shape)
+    bands = -(-len(labels) // PER_ROW)
+    columns = min(PER_ROW, len(labels))
+    band = _TEXT + 2 * (height + _GAP) + _GAP
+    canvas = Image.new("RGB", (_MARGIN + columns * (width + _GAP) + _GAP, bands * band + _GAP), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=14)
+    for top in range(_GAP, bands * band, band):
+        for line, name in enumerate(names):
+            pen.multiline_text((_GAP, top + _TEXT + line * (height + _GAP) + 4), name, fill=_INK, font=font)
+    for index, label in enumerate(labels):
+        left = _MARGIN + (index % PER_ROW) * (width + _GAP)
+        top = _GAP + (index // PER_ROW) * band
+        pen.text((left, top), f"class {label}", fill=_INK, font=font)
+        for line, row in enumerate((upper[index], lower[index])):
+            picture = Image.fromarray(_grey(row, shape)).resize((width, height), Image.Resampling.NEAREST)
+            at = (left, top + _TEXT + line * (height + _GAP))
+            canvas.paste(picture, at)
+            pen.rectangle((at[0] - 1, at[1] - 1, at[0] + width, at[1] + height), outline=(160, 160, 160))
+    file = io.BytesIO()
+    canvas.save(file, "PNG")
+    return file.getvalue()
+
+
+def _grey(row: FloatArray, shape: tuple[int, int]) -> NDArray[Any]:
+    return np.round(np.clip(row, 0, 1).reshape(shape) * 255).astype(np.uint8)

@@ -1,0 +1,135 @@
+"""The positive control: a model that leaks for certain, attacked exactly as the target is.
+
+One model is trained, without regularisation, on a random half of the audited records until it has learnt them by heart.
+In both halves a share of the labels is replaced at random first: such labels can only be known from having seen them, so
+a model that fits its half knows its members. An attack that cannot tell the halves apart has shown nothing about the
+target. The design is of the kind of Carlini et al. 2022 and Aerni et al. 2024, who plant mislabelled canaries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from govtool import runtime
+from govtool.access import Access
+from govtool.attacks import validity
+from govtool.attacks.interface import (
+    Attack,
+    AttackData,
+    AttackResult,
+    Features,
+    Labels,
+    Mask,
+    NotApplicable,
+    NotTestable,
+    Records,
+    References,
+    Target,
+)
+from govtool.audits import recipe as recipes
+from govtool.audits.recipe import Recipe
+from govtool.audits.targets import base, torch_target
+
+PLANTED = 0.4
+"""Share of labels replaced in both halves."""
+LEARNT = 0.99
+"""Training accuracy at which the control has learnt its half by heart."""
+
+_LONGEST_EPOCHS = 400
+_CAPABLE = ("mlp", "cnn")
+_STAND_IN = {"hidden": [256]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which audited records the control trains on, and the labels it sees. Drawn before references are trained."""
+
+    inside: Mask
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Control:
+    """A trained control, and the audited records split and labelled as it saw them."""
+
+    target: Target
+    data: AttackData
+    how: str
+    train_accuracy: float
+
+
+def plan(records: int, labels: Labels, n_classes: int, seed: int) -> Plan:
+    rng = runtime.rng(seed, "positive-control")
+    inside = np.zeros(records, dtype=bool)
+    inside[rng.permutation(records)[: records // 2]] = True
+    changed = labels.copy()
+    chosen = rng.permutation(records)[: round(PLANTED * records)]
+    changed[chosen] = (changed[chosen] + rng.integers(1, n_classes, size=len(chosen))) % n_classes  # never the true one
+    return Plan(inside, changed)
+
+
+def train_control(
+    planned: Plan, recipe: Recipe | None, data: AttackData, access: frozenset[Access], n_classes: int, seed: int,
+    references: References | None,
+) -> Control:
+    """Train the control. `access` is what the real target exposes; `references` were asked about the planned labels.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+    """
+    own = _overfit(recipe)
+    features, inside = data.features, planned.inside
+    module = recipes.build(own, features.shape[1], n_classes, seed)
+    recipes.fit(own, module, features[inside], planned.labels[inside], seed, until_accuracy=LEARNT)
+    net = torch_target.TorchTarget(module, n_classes)
+    learnt = float((net.labels(features[inside]) == planned.labels[inside]).mean())
+    how = (
+        f"{own.factory} trained on a random half of the audited records with {PLANTED:.0%} of labels replaced in both "
+        f"halves, to {learnt:.1%} training accuracy"
+    )
+    order = np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)])
+    return Control(base.Exposed(net, access & net.access), _split(data, features, planned, order, references), how, learnt)
+
+
+def judge(control: Control, attack: Attack, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Run `attack` on the control; what `params["positive_control"]` takes, with whether it passed."""
+    found = attack.run(control.target, control.data, params, rng)
+    if isinstance(found, NotApplicable | NotTestable):
+        return {"passed": False, "auc": None, "how": f"{control.how}; the attack could not be run on it: {found.reason}"}
+    assert isinstance(found, AttackResult)
+    return validity.positive_control(found.metrics["auc"], control.how)
+
+
+def _overfit(recipe: Recipe | None) -> Recipe:
+    """The target's own architecture where it can learn by heart; a wide hidden layer where it cannot."""
+    factory, params = "mlp", dict(_STAND_IN)
+    if recipe is not None and (recipe.factory in _CAPABLE or ":" in recipe.factory):
+        factory, params = recipe.factory, {**recipe.factory_params}
+        params.pop("dropout", None)
+    return Recipe(
+        factory=factory,
+        factory_params=params,
+        epochs=_LONGEST_EPOCHS,
+        batch_size=64,
+        learning_rate=3e-3,
+    )
+
+
+def _split(data: AttackData, features: Features, planned: Plan, order: Labels, references: References | None) -> AttackData:
+    """The audited records as the control's members and non-members, columns of the references in the same order."""
+    half = int(planned.inside.sum())
+    inside, outside = order[:half], order[half:]
+    moved = references and replace(
+        references,
+        log_probabilities=references.log_probabilities[:, order],
+        phi=references.phi[:, order],
+        members=references.members[:, order],
+    )
+    return replace(
+        data,
+        members=Records(features[inside], planned.labels[inside]),
+        nonmembers=Records(features[outside], planned.labels[outside]),
+        references=moved,
+    )

@@ -1,0 +1,127 @@
+"""The records of an audit: which rows of which registered datasets, read and checked against their digests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from govtool.attacks.interface import Features, Mask, Records
+from govtool.audits.spec import AuditSpec, DatasetRows
+from govtool.digest import Sha256
+from govtool.errors import InputError
+from govtool.registry import lineage, service
+from govtool.registry.datafile import read_table
+from govtool.registry.models import DatasetVersion, ModelVersion
+
+GROUPS = ("members", "nonmembers", "population", "evaluation")
+_HELD_OUT = ("tested_on", "validated_on")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Some rows of a registered dataset version: all that is needed to read them without the database."""
+
+    dataset_version_id: str
+    ref: str
+    sha256: Sha256
+    path: Path
+    label: str
+    subject: str | None
+    rows: range
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the record of the run: which rows, by digest. Where the file lies is the registry's business."""
+        return {
+            "dataset_version_id": self.dataset_version_id,
+            "dataset": self.ref,
+            "sha256": self.sha256,
+            "rows": [self.rows.start, self.rows.stop, self.rows.step],
+            "count": len(self.rows),
+        }
+
+
+def find(session: Session, version: ModelVersion, spec: AuditSpec) -> dict[str, list[Source]]:
+    """Where each group's records come from; members and non-members default to what lineage says.
+
+    Raises:
+        NotFoundError: a dataset is not registered.
+        InputError: a dataset has no labels, or a range of rows is empty.
+    """
+    found: dict[str, list[Source]] = {}
+    for group in GROUPS:
+        asked: list[DatasetRows] = getattr(spec, group)
+        pairs = [(service.dataset_version(session, item.dataset), item) for item in asked]
+        if not pairs and group in ("members", "nonmembers"):
+            relations = lineage.TRAINED if group == "members" else _HELD_OUT
+            pairs = [(row, DatasetRows(dataset=row.id)) for row in lineage.datasets_of(session, version, relations)]
+        found[group] = [_source(group, row, item) for row, item in pairs]
+    return found
+
+
+def _source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
+    if row.label_column is None:
+        raise InputError(f"{group}: {row.ref} was registered without its label column", hint="register it again with --label NAME")
+    rows = item.range(row.row_count)
+    if not len(rows):
+        raise InputError(f"{group}: no rows of {row.ref} lie in {item.rows!r}", hint=f"it has {row.row_count} rows")
+    return Source(row.id, row.ref, row.content_sha256, Path(row.location), row.label_column, row.subject_column, rows)
+
+
+def read(sources: Sequence[Source]) -> Records | None:
+    """The records of one group, joined in order; None when it has no source.
+
+    Raises:
+        EvidenceError: a file is not what was registered.
+        InputError: unreadable, or the datasets have different numbers of features.
+    """
+    if not sources:
+        return None
+    parts = []
+    for source in sources:
+        table = read_table(source.path, label=source.label, subject=source.subject, expect=source.sha256)
+        chosen = np.arange(source.rows.start, source.rows.stop, source.rows.step)
+        assert table.labels is not None
+        people = None if table.subjects is None else table.subjects[chosen]
+        parts.append(Records(table.features[chosen], table.labels[chosen], people))
+    widths = {part.features.shape[1] for part in parts}
+    if len(widths) != 1:
+        raise InputError(f"datasets of one group have different numbers of features: {sorted(widths)}")
+    subjects = [part.subjects for part in parts if part.subjects is not None]
+    return Records(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate(subjects) if len(subjects) == len(parts) else None,
+    )
+
+
+def shared(first: Records | None, second: Records | None) -> int:
+    """How many records of `second` have the very features of a record of `first`."""
+    if first is None or second is None:
+        return 0
+    return int(np.isin(_rows(second.features), _rows(first.features)).sum())
+
+
+def _rows(features: Features) -> NDArray[Any]:
+    """Each row as one opaque value that compares by its bytes (0.0 and -0.0 made the same)."""
+    plain = np.ascontiguousarray(features + np.float32(0), dtype="<f4")
+    return plain.view(np.dtype((np.void, plain.shape[1] * 4))).ravel()
+
+
+def check_labels(records: Records | None, n_classes: int, group: str) -> None:
+    """Refuse labels the model has no class for.
+
+    Raises:
+        InputError: one lies outside 0 to n_classes - 1.
+    """
+    if records is None:
+        return
+    outside: Mask = (records.labels < 0) | (records.labels >= n_classes)
+    if outside.any():
+        raise InputError(
+            f"{group}: {int(outside.sum())} labels lie outside the model's classes 0 to {n_classes - 1}",
+            hint="are these the labels it was trained with?",
+        )

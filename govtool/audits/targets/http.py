@@ -1,0 +1,155 @@
+"""A model behind HTTP, asked in the Open Inference Protocol (KServe v2)."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from govtool.access import Access, reachable
+from govtool.attacks.interface import Features, FloatArray, Labels
+from govtool.audits.targets import base
+from govtool.errors import InputError, MissingExtraError, WorkError
+
+_BATCH = 256
+_TRIES = 3
+_RETRY_STATUS = frozenset({429, 502, 503, 504})
+_LONGEST_WAIT_S = 5.0
+_MOST_BYTES = 256 << 20
+_SOFT = {"probabilities": Access.PROBABILITIES, "logits": Access.LOGITS}
+
+
+@dataclass
+class HttpTarget:
+    """Counts what it asks: the number of queries is part of what an attack costs."""
+
+    url: str
+    model: str
+    key: str | None = field(default=None, repr=False)
+    timeout_s: float = 30.0
+    backoff_s: float = 0.2
+    batch: int = _BATCH
+    """Records per request."""
+    access: frozenset[Access] = frozenset()
+    n_classes: int = 0
+    queries: int = 0
+    """Records asked about, retries included."""
+    _client: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            import httpx
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("attacks", "asking a model over HTTP") from error
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(f"not a http address: {self.url!r}")
+        if self.key and parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            raise InputError(f"the API key would travel unencrypted to {parts.hostname}", hint="use https://")
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        # No redirects: the key and the records are meant for this server and no other. No proxies from the environment.
+        self._client = httpx.Client(headers=headers, timeout=self.timeout_s, follow_redirects=False, trust_env=False)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def log_probabilities(self, features: Features) -> FloatArray:
+        found = [self.outputs(batch) for batch in base.batches(features, self.batch)]
+        if any("logits" not in part and "probabilities" not in part for part in found):
+            raise WorkError("the endpoint answers with labels only")
+        return np.concatenate([_log_probabilities(part) for part in found])
+
+    def labels(self, features: Features) -> Labels:
+        found = [self.outputs(batch) for batch in base.batches(features, self.batch)]
+        return np.concatenate([_labels(part) for part in found])
+
+    def module(self) -> Any:
+        raise WorkError("an endpoint does not expose the weights")
+
+    def look(self, features: Features) -> dict[str, NDArray[Any]]:
+        """Ask once and take from the answer what this endpoint exposes and how many classes it has."""
+        found = self.outputs(features)
+        soft = [name for name in _SOFT if name in found]
+        self.access = reachable(frozenset([_SOFT[name] for name in soft] or [Access.LABELS]))
+        self.n_classes = found[soft[0]].shape[1] if soft else 0
+        return found
+
+    def outputs(self, features: Features) -> dict[str, NDArray[Any]]:
+        """The named outputs for one batch of records: probabilities or logits (n, classes), label (n,).
+
+        Raises:
+            WorkError: unreachable, an error status, or an answer that is not the protocol's.
+        """
+        tensor = {"name": "features", "shape": list(features.shape), "datatype": "FP32", "data": features.ravel().tolist()}
+        path = f"{self.url.rstrip('/')}/v2/models/{self.model}/infer"
+        answer = self._post(path, {"inputs": [tensor]}, len(features))
+        try:
+            found = {item["name"]: _tensor(item, len(features)) for item in answer["outputs"]}
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise WorkError(f"{path}: the answer is not an Open Inference Protocol response ({type(error).__name__})") from error
+        known = {name: value for name, value in found.items() if name in (*_SOFT, "label")}
+        if not known:
+            raise WorkError(f"{path}: no output named probabilities, logits or label")
+        return known
+
+    def _post(self, path: str, body: Any, count: int) -> Any:
+        import httpx
+
+        reason = ""
+        for attempt in range(_TRIES):
+            if attempt:
+                time.sleep(min(self.backoff_s * 2**attempt, _LONGEST_WAIT_S))
+            self.queries += count
+            try:
+                response = self._client.post(path, json=body)
+            except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
+                reason = f"cannot be reached ({type(error).__name__})"
+                continue
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise WorkError(f"{path}: {type(error).__name__}") from error
+            if response.status_code in _RETRY_STATUS:
+                reason = f"answers with status {response.status_code}"
+                continue
+            return _body(path, response)
+        raise WorkError(f"{path} {reason}, {_TRIES} times in a row", hint="is the server up, and is the address right?")
+
+
+def _body(path: str, response: Any) -> Any:
+    if response.status_code != 200:  # noqa: PLR2004
+        hint = "check api_key_env" if response.status_code in (401, 403) else "check the model's name on that server"
+        raise WorkError(f"{path} answers with status {response.status_code}", hint=hint)
+    if len(response.content) > _MOST_BYTES:
+        raise WorkError(f"{path}: the answer is larger than {_MOST_BYTES >> 20} MiB")
+    try:
+        return json.loads(response.content)
+    except (ValueError, RecursionError) as error:
+        raise WorkError(f"{path}: the answer is not JSON") from error
+
+
+def _tensor(item: Any, rows: int) -> NDArray[Any]:
+    """One output as an array with `rows` rows of finite numbers; unknown outputs of any kind pass through unread."""
+    if item["name"] not in (*_SOFT, "label"):
+        return np.zeros(0)
+    values = np.array(item["data"], dtype=np.float64).reshape(item["shape"])
+    wanted = 1 if item["name"] == "label" else 2
+    if values.ndim != wanted or len(values) != rows or not np.isfinite(values).all():
+        raise ValueError("shape")
+    return values
+
+
+def _log_probabilities(found: dict[str, NDArray[Any]]) -> FloatArray:
+    if "logits" in found:
+        return base.log_softmax(found["logits"])
+    values = found["probabilities"]
+    if values.min() < 0:
+        raise WorkError("the endpoint answers with negative probabilities")
+    return np.minimum(base.log_of_probabilities(values), 0.0)  # rounding may lift a certainty a hair above 1
+
+
+def _labels(found: dict[str, NDArray[Any]]) -> Labels:
+    if "label" in found:
+        return found["label"].astype(np.int64)
+    return np.asarray(next(iter(found.values())).argmax(axis=1), dtype=np.int64)

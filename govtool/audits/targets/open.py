@@ -1,0 +1,89 @@
+"""From a registered model version to something that can be attacked, offering what its deployment exposes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from govtool.access import Access, reachable
+from govtool.attacks.interface import Target
+from govtool.audits.targets import base, scores, sklearn_target, torch_target
+from govtool.audits.targets.http import HttpTarget
+from govtool.errors import InputError, WorkError
+from govtool.evidence.vault import Vault
+from govtool.registry.models import ModelVersion
+
+ALL = reachable(frozenset({Access.WEIGHTS}))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask instead of opening the artifact."""
+
+    url: str
+    model: str
+    api_key_env: str | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A target and what must be said about it."""
+
+    target: Target
+    caveats: tuple[str, ...] = ()
+    scores: scores.Scores | None = None
+    http: HttpTarget | None = None
+
+
+def open_target(
+    version: ModelVersion,
+    vault: Vault,
+    *,
+    exposed: frozenset[Access],
+    inputs: int,
+    endpoint: Endpoint | None,
+    environ: Mapping[str, str],
+    trust_pickle: str | None,
+) -> Opened:
+    """Open it. `inputs` is the number of features of one record; `exposed` what an outsider may see.
+
+    Raises:
+        WorkError: it does not load or does not answer.
+        UntrustedArtifactError: loading it could run code.
+        EvidenceError: the artifact's bytes are missing or changed.
+    """
+    if endpoint is not None:
+        http = HttpTarget(endpoint.url, endpoint.model, _key(endpoint.api_key_env, environ))
+        return Opened(http, (f"Asked over HTTP at {endpoint.url}; nothing shows that the server runs the registered weights.",), http=http)
+    if version.artifact_sha256 is None:
+        raise WorkError(f"{version.ref} has neither an artifact nor an endpoint to open")
+    data = vault.read(version.artifact_sha256)
+    match version.artifact_format:
+        case "safetensors":
+            target: Target = torch_target.open_safetensors(data, version.factory or "", version.factory_params, inputs)
+            return Opened(base.Exposed(target, exposed & target.access))
+        case "skops":
+            target = sklearn_target.open_skops(data, inputs)
+            return Opened(base.Exposed(target, exposed & target.access), (sklearn_target.CAVEAT,))
+        case "pickle":
+            target = sklearn_target.open_pickle(data, version.artifact_sha256, trust_pickle, inputs)
+            caveats = () if Access.WEIGHTS in target.access else (sklearn_target.CAVEAT,)
+            return Opened(base.Exposed(target, exposed & target.access), caveats)
+        case "scores":
+            found = scores.open_scores(data, version.artifact_name)
+            return Opened(base.Exposed(found.target, exposed & found.target.access), scores=found)
+        case other:
+            raise WorkError(f"{version.ref}: artifacts of the kind {other!r} cannot be opened")
+
+
+def offered(version: ModelVersion) -> frozenset[Access]:
+    """The most that could be exposed of it, by the kind of its artifact; an endpoint shows what it offers when probed."""
+    if version.artifact_format == "safetensors":
+        return ALL
+    return reachable(frozenset({Access.LOGITS if version.artifact_format in ("scores", "endpoint") else Access.PROBABILITIES}))
+
+
+def _key(name: str | None, environ: Mapping[str, str]) -> str | None:
+    if name is None:
+        return None
+    if not environ.get(name):
+        raise InputError(f"the environment variable {name} for the API key is not set")
+    return environ[name]

@@ -1,0 +1,138 @@
+"""Sweep: a session in which a machine put many different inputs, evenly paced, and took full confidences each time.
+
+Sessions end after half an hour of silence. Pace is the quartile coefficient of dispersion (Q3 - Q1) / (Q3 + Q1) of the
+times between inputs (Bonett 2006): 0 for a clockwork or a batch, 0.66 for arrivals at random, and unmoved by pauses that
+would inflate a standard deviation. A principal stands out when it is paced far more evenly than the others of the case;
+with fewer than four others, than arrivals at random. Nightly batch jobs do the same: suspicion only.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from govtool.incidents.detectors.interface import Context, Kind, NotApplicable, Outcome, Signal, records
+from govtool.incidents.detectors.robust import centre, spread
+
+_RANDOM_PACE = 0.656  # exponential gaps: (ln 4 - ln 4/3) / (ln 4 + ln 4/3)
+_SESSION_US = 1800 * 1_000_000
+_CONFIDENCES = ("probabilities", "logits", "logprobs")
+
+
+class Sweep:
+    name = "sweep"
+    version = "1"
+    kind: Kind = "suspicion"
+    technique = "AML.T0024 Exfiltration via AI Inference API"
+    parameters: Mapping[str, float] = {
+        "session_gap_s": _SESSION_US / 1e6,
+        "fewest_inputs": 50,
+        "fewest_inputs_baseline": 20,
+        "fewest_others": 4,
+        "distinct_share": 0.95,
+        "confidence_share": 0.9,
+        "spreads": 3.5,
+        "spread_floor": 0.08,
+    }
+
+    def run(self, events: Any, context: Context) -> Outcome | NotApplicable:  # noqa: ARG002 - the interface
+        setting = self.parameters
+        marked = sessions(events)
+        found = [row for row in records(_features(marked)) if row["n"] >= setting["fewest_inputs_baseline"]]
+        if not any(row["n"] >= setting["fewest_inputs"] for row in found):
+            return NotApplicable(f"no session has {setting['fewest_inputs']:.0f} inputs")
+        paces: dict[str, list[float]] = {}
+        for row in found:
+            paces.setdefault(row["principal"], []).append(_pace(row))
+        usual = {who: centre(values) for who, values in paces.items()}
+        signals = []
+        for row in found:
+            limit, others = self._limit(row["principal"], usual)
+            if self._is_sweep(row, limit):
+                signals.append(_signal(row, limit, others, marked, events))
+        return Outcome(tuple(signals), {who: min(values) for who, values in paces.items()})
+
+    def _limit(self, who: str, usual: Mapping[str, float]) -> tuple[float, int]:
+        """The pace below which this principal stands out, and how many others that rests on."""
+        setting = self.parameters
+        others = [pace for name, pace in usual.items() if name != who]
+        if len(others) < setting["fewest_others"]:
+            return _RANDOM_PACE - setting["spreads"] * setting["spread_floor"], len(others)
+        middle = min(_RANDOM_PACE, centre(others))
+        return middle - setting["spreads"] * spread(others, setting["spread_floor"]), len(others)
+
+    def _is_sweep(self, row: dict[str, Any], limit: float) -> bool:
+        setting = self.parameters
+        return (
+            row["n"] >= setting["fewest_inputs"]
+            and row["distinct"] >= setting["distinct_share"] * row["n"]
+            and row["confident"] >= setting["confidence_share"] * row["n"]
+            and _pace(row) < limit
+        )
+
+
+def sessions(events: Any) -> Any:
+    """The events with a column `session`: per principal, how many silences longer than the gap came before."""
+    import ibis
+
+    order = [events.ts_us, events.original_sha256, events.line_no]
+    before = events.ts_us.lag().over(ibis.window(group_by=events.principal, order_by=order))
+    fresh = events.mutate(fresh=((events.ts_us - before) > _SESSION_US).fill_null(value=False).cast("int64"))
+    running = ibis.window(
+        group_by=fresh.principal,
+        order_by=[fresh.ts_us, fresh.original_sha256, fresh.line_no],
+        preceding=None,
+        following=0,
+    )
+    return fresh.mutate(session=fresh.fresh.sum().over(running)).drop("fresh")
+
+
+def _features(marked: Any) -> Any:
+    """Per session: inputs, distinct inputs, inputs answered with confidences, quartiles of the time between inputs.
+
+    Inputs of one request arrive together, so a batch counts as perfectly even pace.
+    """
+    import ibis
+
+    inputs = marked.mutate(fingerprint=marked.fingerprints).unnest("fingerprint")
+    order = ibis.window(group_by=[inputs.principal, inputs.session], order_by=[inputs.ts_us, inputs.line_no])
+    inputs = inputs.mutate(step=inputs.ts_us - inputs.ts_us.lag().over(order))
+    return (
+        inputs.group_by(["principal", "session"])
+        .agg(
+            n=inputs.count(),
+            distinct=inputs.fingerprint.nunique(),
+            confident=inputs.output_kind.isin(_CONFIDENCES).cast("int64").sum(),
+            low=inputs.step.quantile(0.25),
+            high=inputs.step.quantile(0.75),
+        )
+        .order_by(["principal", "session"])
+    )
+
+
+def _pace(row: dict[str, Any]) -> float:
+    """Quartile coefficient of dispersion of the steps; no steps at all (one batch) is perfectly even."""
+    low, high = row["low"] or 0.0, row["high"] or 0.0
+    return float((high - low) / (high + low)) if high + low > 0 else 0.0
+
+
+def _signal(row: dict[str, Any], limit: float, others: int, marked: Any, events: Any) -> Signal:
+    who, number = row["principal"], row["session"]
+    mine = marked.filter((marked.principal == who) & (marked.session == number))[["original_sha256", "line_no"]]
+    return Signal(
+        principal=who,
+        session=f"session {number + 1}",
+        statistic="quartile dispersion of the times between inputs",
+        value=_pace(row),
+        threshold=limit,
+        baseline_n=others,
+        summary=(
+            f"{row['n']} inputs in one session, {row['distinct']} of them different, {row['confident']} answered with full "
+            f"confidences, at a pace of dispersion {_pace(row):.2f} (arrivals at random: {_RANDOM_PACE:.2f})"
+        ),
+        counter_evidence=(
+            "a nightly batch job is just as even and just as varied",
+            f"the limit rests on {others} other principals"
+            if others >= Sweep.parameters["fewest_others"]
+            else "too few other principals to compare with: the limit is that of arrivals at random",
+        ),
+        rows=events.semi_join(mine, ["original_sha256", "line_no"]),
+    )

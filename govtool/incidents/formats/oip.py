@@ -1,0 +1,129 @@
+"""Open Inference Protocol (KServe v2) server log: request and response tensors with the caller's key digest.
+
+Protocol: kserve/open-inference-protocol, inference_rest.md. Tensor data may be flat or nested, in row-major order.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from govtool.incidents import fingerprint
+from govtool.incidents.events import Event
+from govtool.incidents.formats.interface import (
+    MOST_INPUTS,
+    Keyed,
+    UnreadableError,
+    instant,
+    integer,
+    mapping,
+    principal,
+    text,
+)
+
+_KINDS = ("probabilities", "logits", "label")  # richest first
+_ALIASES = {"labels": "label", "probability": "probabilities", "predict_proba": "probabilities", "class": "label"}
+
+
+class OpenInferenceProtocol:
+    name = "oip"
+    title = "Open Inference Protocol (KServe v2) server log"
+    identity = (b'"ts"', b'"principal"', b'"status"', b'"request_id"', b'"model_sha256"')
+
+    def recognises(self, record: dict[str, Any]) -> bool:
+        endpoint, request = record.get("endpoint"), record.get("request")
+        tensors = isinstance(request, dict) and "inputs" in request
+        return "ts" in record and (tensors or (isinstance(endpoint, str) and endpoint.startswith("/v2/models/")))
+
+    def event(self, record: dict[str, Any], keyed: Keyed) -> Event:
+        ts_us, ts_raw = instant(record.get("ts"))
+        who, raw_key = principal(text(record, "principal"), keyed, credential=False)
+        request, response = mapping(record, "request"), mapping(record, "response")
+        n_inputs, fingerprints = _inputs(request) if request else (None, [])
+        output_kind, n_outputs = _outputs(response) if response else ("none", None)
+        state = "absent" if n_inputs is None else "full" if len(fingerprints) == n_inputs else "truncated"
+        return Event(
+            ts_us=ts_us,
+            ts_raw=ts_raw,
+            principal=who,
+            source_ip=text(record, "source_ip"),
+            user_agent=text(record, "user_agent"),
+            request_id=text(record, "request_id"),
+            model_name=text(record, "model_name"),
+            model_version=text(record, "model_version"),
+            model_sha256=text(record, "model_sha256"),
+            endpoint=text(record, "endpoint"),
+            status=integer(record, "status"),
+            n_inputs=n_inputs,
+            fingerprints=fingerprints,
+            output_kind=output_kind,
+            n_outputs=n_outputs,
+            payload_state=state,
+            prompt_sha256=None,
+            prompt_chars=None,
+            raw_key=raw_key,
+        )
+
+
+def _inputs(request: dict[str, Any]) -> tuple[int | None, list[str]]:
+    """Rows of the request and their fingerprints; several tensors count as one row side by side, in order."""
+    tensors = request.get("inputs")
+    if tensors is None or tensors == []:
+        return None, []
+    if not isinstance(tensors, list):
+        raise UnreadableError("inputs is not a list")
+    if all(isinstance(tensor, dict) and tensor.get("data") is None for tensor in tensors):
+        return None, []  # the server kept the shape and dropped the numbers
+    matrices = [_matrix(tensor) for tensor in tensors]
+    if len({len(matrix) for matrix in matrices}) != 1:
+        raise UnreadableError("input tensors of different batch size")
+    matrix = matrices[0] if len(matrices) == 1 else np.hstack(matrices)
+    return len(matrix), fingerprint.rows(matrix[:MOST_INPUTS])
+
+
+def _shape(tensor: Any) -> list[int]:
+    shape = tensor.get("shape") if isinstance(tensor, dict) else None
+    if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
+        raise UnreadableError("a tensor has no usable shape")
+    return shape
+
+
+def _matrix(tensor: Any) -> NDArray[np.float32]:
+    """(rows, numbers per row) float32."""
+    shape, data = _shape(tensor), tensor.get("data")
+    if not isinstance(data, list):
+        raise UnreadableError("a tensor has no list of data")
+    try:
+        array = np.array(data)
+    except ValueError:
+        raise UnreadableError("tensor data are ragged") from None
+    if array.size and array.dtype.kind not in "fiub":
+        raise UnreadableError("tensor data are not numbers")
+    if array.size != math.prod(shape):
+        raise UnreadableError("tensor data do not fill their shape")
+    if not array.size:
+        if shape[0]:
+            raise UnreadableError("a tensor has rows without numbers")
+        return np.zeros((0, 1), np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold became infinite for the model, too
+        return array.reshape(shape[0], -1).astype("<f4")
+
+
+def _outputs(response: dict[str, Any]) -> tuple[str, int | None]:
+    """The richest kind of output that was returned, and how many numbers per row."""
+    tensors = response.get("outputs")
+    if tensors is None:
+        return "none", None
+    if not isinstance(tensors, list):
+        raise UnreadableError("outputs is not a list")
+    widths: dict[str, int] = {}
+    for tensor in tensors:
+        shape, name = _shape(tensor), tensor.get("name")
+        kind = _ALIASES.get(name, name) if isinstance(name, str) else None
+        if kind in _KINDS:
+            widths[kind] = math.prod(shape[1:])
+    for kind in _KINDS:
+        if kind in widths:
+            return kind, widths[kind]
+    return "none", None

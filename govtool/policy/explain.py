@@ -1,0 +1,88 @@
+"""A rule in plain words, for the person who answers for it."""
+
+from typing import assert_never
+
+from govtool.policy.document import (
+    Check,
+    ExposureCheck,
+    FieldPresentCheck,
+    Levels,
+    MetricCheck,
+    NoOpenIncidentCheck,
+    Policy,
+    Rule,
+    TestedCheck,
+    When,
+)
+from govtool.policy.quantity import duration_words
+from govtool.policy.words import METRICS, percent
+
+SEVERITY = {
+    "block": "The model may not ship unless it passes.",
+    "warn": "Not passing is a condition on the approval; it does not stop the model.",
+    "info": "For information; it does not count in the decision.",
+}
+
+
+def explain(policy: Policy, rule: Rule, levels: Levels) -> str:
+    """Several lines: what is asked, of which models, why, and on what authority."""
+    lines = [
+        f"{rule.id}  {rule.title}",
+        "",
+        f"Asks:     {requirement(rule.check)}",
+        f"Of:       {condition(rule.when, levels)}",
+        f"If not:   {SEVERITY[rule.severity]}",
+        f"Why:      {' '.join(rule.why.split())}",
+        f"Rests on: {'; '.join(rule.cite) or 'nothing is cited'}",
+        f"Stands in {policy.id} {policy.version} ({policy.mode}, from {policy.effective_from}), owned by {policy.owner}.",
+    ]
+    return "\n".join(lines)
+
+
+def condition(when: When, levels: Levels) -> str:
+    parts = []
+    if when.level_at_least is not None:
+        name = levels.name_of(when.level_at_least)
+        parts.append(f"made from data of level {when.level_at_least} ({name}) or higher, or of unknown level")
+    if when.class_unit is not None:
+        parts.append(f"whose classes each stand for: {_either(when.class_unit)}")
+    if when.audience is not None:
+        parts.append(f"offered to an audience that is {_either(when.audience)}")
+    if when.environment is not None:
+        parts.append(f"deployed in {_either(when.environment)}")
+    if when.exposes is not None:
+        parts.append(f"that show their {_either(when.exposes)}")
+    return "models " + ", and ".join(parts) if parts else "every model"
+
+
+def requirement(check: Check) -> str:
+    match check:
+        case MetricCheck():
+            metric = METRICS[check.metric]
+            return (
+                f"{metric.setting}, an attacker {metric.does} fewer than {check.value * 100:.6g} of 100 {metric.unit}. This must be "
+                f"shown at {percent(check.confidence)} confidence over all attacks together (two-sided interval), on at least "
+                f"{check.min_n:,} {metric.counted}{' of each kind' if metric.counted == 'records' else ''}, by tests no older "
+                f"than {duration_words(check.max_age)}."
+            )
+        case TestedCheck():
+            age = f", not longer ago than {duration_words(check.max_age)}" if check.max_age else ""
+            return f"Attacks of these kinds were run to the end{age}: {_listing(check.families)}."
+        case FieldPresentCheck():
+            return f"The register states: {_listing(check.fields_)}."
+        case ExposureCheck():
+            audience = f"to an audience that is {_either(check.audience)}" if check.audience else "to anyone"
+            return f"No deployment shows its {_either(check.forbid)} {audience}."
+        case NoOpenIncidentCheck():
+            what = "this version" if check.scope == "version" else "any version of this model"
+            return f"No incident about {what} is open."
+        case _:
+            assert_never(check)
+
+
+def _listing(items: tuple[str, ...]) -> str:
+    return ", ".join(str(item).replace("_", " ") for item in items)
+
+
+def _either(items: tuple[str, ...]) -> str:
+    return " or ".join(str(item).replace("_", " ") for item in items)

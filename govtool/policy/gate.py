@@ -1,0 +1,174 @@
+"""May this version ship? Judging is pure; a decision pins the exact policy and facts, so that it can be judged again."""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from govtool import __version__
+from govtool.errors import EvidenceError
+from govtool.evidence import ledger
+from govtool.evidence.vault import Vault
+from govtool.policy import document
+from govtool.policy import facts as known
+from govtool.policy.checks import CHECKS
+from govtool.policy.document import PolicySet, Rule
+from govtool.policy.facts import Facts
+from govtool.policy.models import Decision
+from govtool.policy.result import RuleResult, soften
+from govtool.registry.models import ModelVersion
+from govtool.registry.service import by_id
+from govtool.runtime import new_id
+from govtool.verdict import GateOutcome, Verdict, combine, gate_outcome
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The decision before it is recorded."""
+
+    outcome: GateOutcome
+    reason: str
+    rules: tuple[RuleResult, ...]
+    notes: tuple[str, ...]
+    """What a reader should know beside the rules: policies not in force, an unknown level."""
+
+
+def evaluate(policy_set: PolicySet, facts: Facts, now: datetime) -> Evaluation:
+    """Apply every rule that is about this version. Same arguments, same answer."""
+    level = policy_set.levels.unknown_level if facts.level is None else facts.level
+    notes, results = [], []
+    if facts.level is None:
+        name = policy_set.levels.name_of(level)
+        notes.append(
+            f"The level of its data is unknown ({facts.level_reason}), so it is judged as level {level}, {name}."
+        )
+    for policy in policy_set.policies:
+        if policy.effective_from > now.date():
+            notes.append(f"The policy {policy.id} is not in force before {policy.effective_from}.")
+            continue
+        if policy.mode != "enforce":
+            notes.append(f"The policy {policy.id} is in {policy.mode} mode.")
+        results += [
+            soften(CHECKS[rule.check.type](facts, rule.check, rule, now), policy.mode)
+            for rule in policy.rules
+            if applies(rule, facts, level)
+        ]
+    counted = [result.counts_as for result in results if result.counts_as is not None]
+    if counted and not any(result.severity == "block" for result in results):
+        notes.append("No blocking rule applies; only warnings were asked for.")
+        counted.append(Verdict.WARN)
+    outcome = gate_outcome(counted)
+    return Evaluation(outcome, _reason(results), tuple(results), tuple(notes))
+
+
+def applies(rule: Rule, facts: Facts, level: int) -> bool:
+    """Whether the rule is about this version. Where no deployment is registered, a rule about deployments applies:
+    nobody has said that it does not.
+    """
+    when = rule.when
+    if when.level_at_least is not None and level < when.level_at_least:
+        return False
+    if when.class_unit is not None and not facts.class_units & set(when.class_unit):
+        return False
+    if not facts.deployments:
+        return True
+    return any(
+        (when.audience is None or one.audience in when.audience)
+        and (when.environment is None or one.environment in when.environment)
+        and (when.exposes is None or one.reachable & set(when.exposes))
+        for one in facts.deployments
+    )
+
+
+def _reason(results: list[RuleResult]) -> str:
+    """The sentence of the worst rule that counts; where all pass, of the first that measured something."""
+    counting = [(result.counts_as, result) for result in results if result.counts_as is not None]
+    if not counting:
+        return "No rule in force applies to this version, so nothing shows that it may ship."
+    worst = combine(verdict for verdict, _ in counting)
+    told = [result for verdict, result in counting if verdict is worst]
+    if worst is Verdict.PASS:
+        measured = next((result for result in told if result.measured is not None), told[0])
+        return f"All {len(told)} rules that apply are met. {measured.sentence}" if len(told) > 1 else measured.sentence
+    return told[0].sentence
+
+
+def decide(
+    session: Session, vault: Vault, version: ModelVersion, policy_set: PolicySet, *, now: datetime, by: str
+) -> Decision:
+    """Judge the version on what is known now, and record the decision with everything it was made from."""
+    facts = known.collect(session, version, now)
+    evaluation = evaluate(policy_set, facts, now)
+    return ledger.record(
+        session,
+        Decision(
+            id=new_id("dec"),
+            model_version_id=version.id,
+            outcome=str(evaluation.outcome),
+            reason=evaluation.reason,
+            policy_sha256=vault.put(policy_set.canonical()).sha256,
+            policy_files=dict(policy_set.files),
+            facts_sha256=vault.put(facts.canonical()).sha256,
+            rules=[result.to_dict() for result in evaluation.rules],
+            engine_version=__version__,
+        ),
+        now=now,
+        by=by,
+    )
+
+
+def replay(vault: Vault, decision: Decision) -> Evaluation:
+    """Judge again from the pinned bytes, at the recorded instant.
+
+    Raises:
+        EvidenceError: the bytes are missing or altered, are about something else, or give another result.
+    """
+    policy_set = document.from_canonical(vault.read(decision.policy_sha256))
+    facts = known.from_canonical(vault.read(decision.facts_sha256))
+    if facts.model.id != decision.model_version_id or facts.judged_at != decision.recorded_at:
+        raise EvidenceError(f"the facts pinned by {decision.id} are about another version or instant")
+    evaluation = evaluate(policy_set, facts, facts.judged_at)
+    again = {
+        "outcome": str(evaluation.outcome),
+        "reason": evaluation.reason,
+        "rules": [result.to_dict() for result in evaluation.rules],
+    }
+    recorded = {"outcome": decision.outcome, "reason": decision.reason, "rules": decision.rules}
+    if different := [key for key in again if not _same(again[key], recorded[key])]:
+        raise EvidenceError(
+            f"{decision.id} does not replay: {', '.join(different)} differ; recorded {decision.outcome}, "
+            f"judged again {evaluation.outcome}",
+            hint=f"it was made by govtool {decision.engine_version}; this is {__version__}"
+            if decision.engine_version != __version__
+            else "run: govtool evidence verify",
+        )
+    return evaluation
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal, where a bound may differ in its last digits: numerical libraries change, verdicts and sentences must not."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)
+    return bool(a == b)
+
+
+def decision(session: Session, ref: str) -> Decision:
+    """By id or unique id prefix.
+
+    Raises:
+        NotFoundError, AmbiguousError: none, or several.
+    """
+    return by_id(session, Decision, ref)
+
+
+def decisions(session: Session, version: ModelVersion) -> list[Decision]:
+    """Every decision about the version, oldest first."""
+    query = sa.select(Decision).where(Decision.model_version_id == version.id).order_by(Decision.ledger_index)
+    return list(session.scalars(query))

@@ -1,0 +1,215 @@
+"""Is a measured figure below its limit? Over all attacks of the family at once, so that trying more never makes passing easier.
+
+With k completed attacks each interval is taken at confidence 1 - (1 - c) / k (Bonferroni), two-sided, and recomputed from
+the counts wherever those were recorded. Rates come with exact binomial intervals; see `govtool.estimate`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from govtool.estimate import Estimate, clopper_pearson, records_to_settle
+from govtool.policy import result, words
+from govtool.policy.document import MetricCheck, Rule
+from govtool.policy.facts import AttackFact, Facts
+from govtool.policy.freshness import because, blind_spot, outdated
+from govtool.policy.result import RuleResult
+from govtool.policy.words import METRICS, Metric
+from govtool.verdict import Verdict, combine
+
+_SAME = 1e-6
+"""Two roads to the same figure may differ by rounding, not by more."""
+
+
+_UNUSABLE = {
+    "void": (Verdict.INCONCLUSIVE, "The test of {question} with {attack} does not count: {reason}."),
+    "failed": (Verdict.ERROR, "The attack {attack} broke off before it gave a result: {reason}."),
+    "not_testable": (Verdict.NOT_RUN, "The attack {attack} could not be carried out: {reason}."),
+}
+"""Statuses of an attack that was tried and gave no figure, and how to say it."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one attack's record says against the limit."""
+
+    attack: AttackFact
+    verdict: Verdict
+    sentence: str
+    estimate: Estimate | None = None
+    records_needed: int | None = None
+
+
+def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) -> RuleResult:
+    """FAIL if any lower bound reaches the limit, PASS if every upper bound stays below it, otherwise not decided."""
+    metric = METRICS[check.metric]
+    limit = (check.op, check.value)
+    attempted = [
+        attack for attack in facts.family(metric.family) if attack.status not in ("not_requested", "not_applicable")
+    ]
+    if not attempted:
+        return result.of(
+            rule,
+            Verdict.NOT_RUN,
+            _nobody_tested(metric, facts),
+            limit=limit,
+            evidence=_ids(facts.family(metric.family)),
+        )
+    completed = sum(attack.status == "completed" for attack in attempted)
+    judged = [_judge(facts, attack, check, metric, completed, now) for attack in attempted]
+    verdict = combine(one.verdict for one in judged)
+    decisive = max((one for one in judged if one.verdict is verdict), key=lambda one: _weight(one, verdict))
+    sentence = decisive.sentence
+    if verdict is Verdict.PASS and decisive.estimate is not None:
+        sentence = _passed(decisive, decisive.estimate, check, metric, completed)
+    return result.of(
+        rule,
+        verdict,
+        sentence,
+        measured=decisive.estimate,
+        limit=limit,
+        evidence=_ids(attempted),
+        records_needed=decisive.records_needed,
+        attack=decisive.attack.attack,
+    )
+
+
+def _judge(
+    facts: Facts, attack: AttackFact, check: MetricCheck, metric: Metric, completed: int, now: datetime
+) -> Judged:
+    if attack.status in _UNUSABLE:
+        verdict, sentence = _UNUSABLE[attack.status]
+        return Judged(
+            attack, verdict, sentence.format(question=metric.question, attack=attack.attack, reason=because(attack))
+        )
+    if reason := outdated(facts, attack, None, now):
+        return Judged(attack, Verdict.STALE, reason)
+    level = 1 - (1 - check.confidence) / completed
+    try:
+        estimate, problem = _estimate(attack, metric, level)
+    except ValueError as error:
+        return Judged(attack, Verdict.ERROR, f"The record of {attack.attack} contradicts itself: {error}.")
+    problem = _too_few(attack, metric, estimate, check.min_n) or problem
+    if estimate is None or problem:
+        return Judged(attack, Verdict.INCONCLUSIVE, problem, estimate)
+    return _compare(facts, attack, estimate, check, metric, level, now)
+
+
+def _compare(
+    facts: Facts,
+    attack: AttackFact,
+    estimate: Estimate,
+    check: MetricCheck,
+    metric: Metric,
+    level: float,
+    now: datetime,
+) -> Judged:
+    limit, who, guess = check.value, words.attacker(attack.access), _guess(attack, metric)
+    if estimate.low >= limit:  # a leak found is a leak, however old the test and however weak its attacker
+        return Judged(
+            attack,
+            Verdict.FAIL,
+            words.above(metric, who, estimate.value, estimate.low, guess, limit, check.confidence),
+            estimate,
+        )
+    if reason := outdated(facts, attack, check.max_age, now):
+        return Judged(attack, Verdict.STALE, reason, estimate)
+    if reason := blind_spot(facts, attack):
+        return Judged(attack, Verdict.NOT_RUN, reason, estimate)
+    if estimate.high < limit:
+        if metric.key in ("balanced_accuracy", "auc") and estimate.high < guess and 1 - estimate.low >= limit:
+            return Judged(
+                attack,
+                Verdict.INCONCLUSIVE,
+                f"The attack {attack.attack} did clearly worse than guessing, which an attacker could turn round; "
+                "the two groups of records probably differ in something else than membership.",
+                estimate,
+            )
+        return Judged(attack, Verdict.PASS, "", estimate)
+    if metric.key == "balanced_accuracy" and attack.counts is not None:
+        needed = records_to_settle(attack.counts, limit, level)
+        outlook = words.outlook(needed)
+    else:
+        needed, outlook = None, f"that does not decide it at {words.percent(check.confidence)} confidence"
+    return Judged(
+        attack,
+        Verdict.INCONCLUSIVE,
+        words.between(metric, who, estimate.low, estimate.high, estimate.n, limit, outlook),
+        estimate,
+        needed,
+    )
+
+
+def _estimate(attack: AttackFact, metric: Metric, level: float) -> tuple[Estimate | None, str]:
+    """The figure with its interval at `level`, and why it cannot decide ('' when it can).
+
+    Raises:
+        ValueError: counts that cannot be, or that contradict the stored figure.
+    """
+    stored = attack.metrics.get(metric.key)
+    if metric.key == "balanced_accuracy" and attack.counts is not None:
+        if not attack.counts.members or not attack.counts.nonmembers:
+            return (
+                stored,
+                f"{attack.attack} was scored on members or on non-members only, so it has no balanced accuracy.",
+            )
+        fresh = attack.counts.balanced_accuracy(level)
+        if stored is not None and abs(fresh.value - stored.value) > _SAME:
+            raise ValueError(f"its counts give {fresh.value:.6f}, its stored balanced accuracy is {stored.value:.6f}")
+        return fresh, ""
+    if stored is None:
+        return None, f"{attack.attack} could not resolve {metric.question} with the records it had."
+    if stored.confidence_level >= level - _SAME:
+        return stored, ""
+    hits = stored.value * stored.n
+    if stored.method == "Clopper-Pearson" and math.isclose(hits, round(hits), abs_tol=_SAME):
+        return clopper_pearson(round(hits), stored.n, level), ""
+    return stored, (
+        f"The interval of {attack.attack} was stored at {words.percent(stored.confidence_level)} confidence and cannot be "
+        f"recomputed; the policy asks for {words.percent(level)} from each of the attacks together."
+    )
+
+
+def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_n: int) -> str:
+    if metric.family == "membership_inference" and attack.counts is not None:
+        smaller = min(attack.counts.members, attack.counts.nonmembers)
+        if smaller < min_n:
+            return (
+                f"Too few records to decide {metric.question}: {attack.attack} was scored on {attack.counts.members:,} members and "
+                f"{attack.counts.nonmembers:,} non-members; the policy asks for {min_n:,} of each."
+            )
+    elif estimate is not None and estimate.n < min_n:
+        return (
+            f"Too few {metric.counted} to decide {metric.question}: {attack.attack} was scored on {estimate.n:,}; "
+            f"the policy asks for {min_n:,}."
+        )
+    return ""
+
+
+def _passed(one: Judged, estimate: Estimate, check: MetricCheck, metric: Metric, completed: int) -> str:
+    who, guess = words.attacker(one.attack.access), _guess(one.attack, metric)
+    return words.below(metric, who, estimate.high, estimate.n, completed, guess, check.value, check.confidence)
+
+
+def _guess(attack: AttackFact, metric: Metric) -> float:
+    return attack.baselines.get(metric.key, metric.baseline)
+
+
+def _weight(one: Judged, verdict: Verdict) -> float:
+    """Which of the attacks with the same verdict is told: the strongest; among open ones, the one hardest to settle."""
+    if verdict is Verdict.INCONCLUSIVE:
+        return math.inf if one.records_needed is None else one.records_needed
+    if one.estimate is None:
+        return -1.0
+    return one.estimate.low if verdict is Verdict.FAIL else one.estimate.high
+
+
+def _nobody_tested(metric: Metric, facts: Facts) -> str:
+    sentence = f"Nobody has tested {metric.question}"
+    reasons = sorted({f"{attack.attack}: {because(attack)}" for attack in facts.family(metric.family) if attack.reason})
+    return f"{sentence} ({'; '.join(reasons)})." if reasons else f"{sentence}: no such attack was run on this version."
+
+
+def _ids(attacks: Sequence[AttackFact]) -> tuple[str, ...]:
+    return tuple(attack.id for attack in attacks)

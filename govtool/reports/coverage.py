@@ -1,0 +1,73 @@
+"""What was not tested, and why. EDPB Opinion 28/2024, paragraph 55, names the attacks that tests should cover; each gets
+a line whether it was run or not, because a report that is silent about an attack reads as if it had been passed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from govtool.audits.models import AttackRecord
+from govtool.reports import format as f
+from govtool.reports.attack_view import attack_title, status_badge
+from govtool.reports.view import Badge
+
+TESTED = Badge("tested", "pass")
+NOT_TESTED = Badge("not tested", "unknown")
+NOT_APPLICABLE = Badge("not applicable", "none")
+
+PARAGRAPH_55: tuple[tuple[str, str], ...] = (
+    ("Attribute inference", "attribute_inference"),
+    ("Membership inference", "membership_inference"),
+    ("Exfiltration", "exfiltration"),
+    ("Regurgitation of training data", "training_data_extraction"),
+    ("Model inversion", "model_inversion"),
+    ("Reconstruction", "data_reconstruction"),
+)
+"""The opinion's classes and the family of tests that answers each. No test of the family 'exfiltration' exists here."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageRow:
+    """One class of attack of the opinion."""
+
+    name: str
+    badge: Badge
+    reason: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """One attack that was named in the run and brought no usable figure."""
+
+    title: str
+    badge: Badge
+    reason: str
+    source: str
+
+
+def coverage(records: Sequence[AttackRecord], *, any_run: bool) -> tuple[CoverageRow, ...]:
+    return tuple(_row(name, [r for r in records if r.family == family], any_run=any_run) for name, family in PARAGRAPH_55)
+
+
+def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> CoverageRow:
+    done = [r for r in records if r.status == "completed"]
+    if done:
+        attacks = ", ".join(attack_title(r.attack) for r in done)
+        return CoverageRow(name, TESTED, f"By: {attacks}.", tuple(r.id for r in done))
+    sources = tuple(r.id for r in records)
+    reasons = "; ".join(f"{attack_title(r.attack)}: {_because(r)}" for r in records)
+    if records and all(r.status == "not_applicable" for r in records):
+        return CoverageRow(name, NOT_APPLICABLE, reasons, sources)
+    if records:
+        return CoverageRow(name, NOT_TESTED, reasons, sources)
+    missing = "The audit ran no test of this class." if any_run else "No audit of this version has been completed."
+    return CoverageRow(name, NOT_TESTED, missing, ())
+
+
+def gaps(records: Sequence[AttackRecord]) -> tuple[GapRow, ...]:
+    return tuple(
+        GapRow(attack_title(r.attack), status_badge(r.status), _because(r), r.id) for r in records if r.status != "completed"
+    )
+
+
+def _because(record: AttackRecord) -> str:
+    return f.tidy(record.reason) or "no reason was recorded"

@@ -1,0 +1,120 @@
+"""How to read the figures: one plain, worked example for each kind of figure that the report shows, in its own numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from govtool.audits.models import AttackRecord
+from govtool.reports import format as f
+from govtool.reports.attack_view import attack_title, estimate_of
+
+_HUNDRED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    figure: str
+    text: str
+
+
+def readings(records: Sequence[AttackRecord]) -> tuple[Reading, ...]:
+    """Examples from the first attack that shows each kind of figure; nothing about figures that are not there."""
+    done = [record for record in records if record.status == "completed"]
+    kinds = (_interval, _balanced_accuracy, _auc, _tpr, _roc, _identification, _positive_control, _blind_baseline)
+    found = [next((reading for record in done if (reading := kind(record)) is not None), None) for kind in kinds]
+    return tuple(reading for reading in found if reading is not None)
+
+
+def _interval(record: AttackRecord) -> Reading | None:
+    for name in ("balanced_accuracy", "identification_rate"):
+        if (estimate := estimate_of(record.metrics.get(name))) is not None:
+            return Reading(
+                "Interval and n",
+                f"“{f.rate(estimate)}” reads: {f.percent(estimate.value, fixed=True)} was observed on {estimate.n:,} cases. Had the test "
+                f"been repeated on other cases of the same kind, intervals drawn this way would contain the true rate at least "
+                f"{f.percent(estimate.confidence_level)} of the time. Decisions in this report are made on the ends of the interval, not on its middle.",
+            )
+    return None
+
+
+def _balanced_accuracy(record: AttackRecord) -> Reading | None:
+    counts = record.counts
+    if estimate_of(record.metrics.get("balanced_accuracy")) is None or not counts:
+        return None
+    hits = round(_HUNDRED * counts["true_positives"] / counts["members"])
+    alarms = round(_HUNDRED * counts["false_positives"] / counts["nonmembers"])
+    return Reading(
+        "Balanced accuracy",
+        f"Take 100 people whose records trained the model and 100 whose records did not. The attacker of “{attack_title(record.attack)}” "
+        f"says “was in the training data” about {hits} of the first hundred, rightly, and about {alarms} of the second, wrongly: "
+        f"{hits + _HUNDRED - alarms} right answers in 200. Tossing a coin gives 100 in 200, which is 50 %.",
+    )
+
+
+def _auc(record: AttackRecord) -> Reading | None:
+    estimate = estimate_of(record.metrics.get("auc"))
+    if estimate is None:
+        return None
+    return Reading(
+        "Area under the ROC curve (AUC)",
+        f"Draw one person from the training data and one from outside. With an AUC of {f.number(estimate.value)} the attacker's score is "
+        f"higher for the first in about {round(_HUNDRED * estimate.value)} of 100 such draws; 50 of 100 is a coin. It is an average over all "
+        "people: a good average can hide a few people about whom the attacker is certain, so read the curve's left edge as well.",
+    )
+
+
+def _tpr(record: AttackRecord) -> Reading | None:
+    for point in record.detail.get("tpr_at_fpr", []):
+        estimate = estimate_of(point.get("estimate"))
+        if point.get("resolvable") and estimate is not None:
+            return Reading(
+                "Members found at few false alarms",
+                f"An attacker who accepts being wrong about only {f.percent(point['fpr'])} of outsiders can name "
+                f"{f.percent(estimate.value, fixed=True)} of the members with that certainty; by luck it would be {f.percent(point['fpr'])}. "
+                "Where it says “not resolvable”, the test had too few non-members to tell, and no figure is given.",
+            )
+    return None
+
+
+def _roc(record: AttackRecord) -> Reading | None:
+    if not record.detail.get("roc"):
+        return None
+    return Reading(
+        "ROC curve",
+        "Each point is one threshold: to the right, more outsiders are falsely accused; upward, more members are found. The dashed line is "
+        "guessing. Both axes are logarithmic, because what endangers people is the lower left: members named while hardly anyone is falsely "
+        "accused. In the shaded band less than one false alarm is expected in the whole test; the curve is noise there.",
+    )
+
+
+def _identification(record: AttackRecord) -> Reading | None:
+    estimate = estimate_of(record.metrics.get("identification_rate"))
+    if estimate is None:
+        return None
+    chance = record.baselines.get("identification_rate")
+    guess = "" if chance is None else f" Naming at random would succeed for {f.percent(chance)}."
+    return Reading(
+        "Identification rate",
+        f"The attack drew one image for each of {estimate.n:,} classes from the model alone. Independent judges, who know the real records but "
+        f"not the model, named the right class for {f.percent(estimate.value, fixed=True)} of them (the median judge).{guess} A recovered class "
+        "is a person only where a class stands for one person; a likeness of the class average is not a copy of a record.",
+    )
+
+
+def _positive_control(record: AttackRecord) -> Reading | None:
+    if "positive_control" not in record.detail:
+        return None
+    return Reading(
+        "Positive control",
+        "Before a low score is believed, the same attack is aimed at a model built to leak. If it fails there, the test is broken and its "
+        "low score is worth nothing.",
+    )
+
+
+def _blind_baseline(record: AttackRecord) -> Reading | None:
+    if "blind_baseline" not in record.detail:
+        return None
+    return Reading(
+        "Blind baseline",
+        "A guesser who never asks the model tries to tell members from non-members by their data alone. If that works, the two groups differ "
+        "by themselves, and a high attack score would say nothing about the model; the figures are then void.",
+    )
