@@ -88,13 +88,14 @@ def records_to_settle(counts: Counts, limit: float, confidence: float = 0.95, mo
         return estimate.high < limit or estimate.low >= limit
 
     total = counts.members + counts.nonmembers
-    low, high = 1.0, 2.0
-    if settled(low):
+    if settled(1.0):
         return total
+    ceiling = max(1.0, most / total)
+    low, high = 1.0, min(2.0, ceiling)
     while not settled(high):
-        low, high = high, high * 2
-        if total * high > most:
+        if high >= ceiling:
             return None
+        low, high = high, min(high * 2, ceiling)
     while total * (high - low) > max(2.0, total * high * 0.01):
         middle = (low + high) / 2
         low, high = (low, middle) if settled(middle) else (middle, high)

@@ -218,6 +218,7 @@ def _newcombe(value: float, members: int, nonmembers: int, z: float) -> tuple[fl
         )
         return abs(value - area) - z * math.sqrt(variance)
 
-    low = 0.0 if value == 0 else float(brentq(excess, 0.0, value))
-    high = 1.0 if value == 1 else float(brentq(excess, value, 1.0))
+    # At 0 and 1 the variance is zero and so is the excess: the root wanted is the other one.
+    low = 0.0 if value == 0 else float(brentq(excess, 0.0, min(value, 1 - 1e-12)))
+    high = 1.0 if value == 1 else float(brentq(excess, max(value, 1e-12), 1.0))
     return low, high

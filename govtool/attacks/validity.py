@@ -176,10 +176,12 @@ def _votes(inputs: FloatArray, membership: Mask, unseen: FloatArray, rng: np.ran
 
     ridge = Ridge(alpha=float(inputs.shape[1])).fit(inputs, membership.astype(float))
     trees = ExtraTreesClassifier(100, min_samples_leaf=5, random_state=int(rng.integers(2**31))).fit(inputs, membership)
-    ranks: FloatArray = np.stack([rankdata(vote) for vote in (ridge.predict(unseen), trees.predict_proba(unseen)[:, 1])])
-    return ranks.mean(axis=0) / len(unseen)
+    ranks: FloatArray = np.stack(
+        [rankdata(vote) for vote in (ridge.predict(unseen), trees.predict_proba(unseen)[:, 1])]
+    )
+    return np.asarray(ranks.mean(axis=0) / len(unseen), dtype=np.float64)
 
 
 def _standardised(features: FloatArray) -> FloatArray:
     spread = features.std(axis=0)
-    return (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return np.asarray((features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0), dtype=np.float64)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from govtool import runtime
 from govtool.access import Access
@@ -39,7 +40,7 @@ LEARNT = 0.99
 
 _LONGEST_EPOCHS = 400
 _CAPABLE = ("mlp", "cnn")
-_STAND_IN = {"hidden": [256]}
+_STAND_IN_WIDTH = 256
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,12 @@ def plan(records: int, labels: Labels, n_classes: int, seed: int) -> Plan:
 
 
 def train_control(
-    planned: Plan, recipe: Recipe | None, data: AttackData, access: frozenset[Access], n_classes: int, seed: int,
+    planned: Plan,
+    recipe: Recipe | None,
+    data: AttackData,
+    access: frozenset[Access],
+    n_classes: int,
+    seed: int,
     references: References | None,
 ) -> Control:
     """Train the control. `access` is what the real target exposes; `references` were asked about the planned labels.
@@ -90,21 +96,28 @@ def train_control(
         f"halves, to {learnt:.1%} training accuracy"
     )
     order = np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)])
-    return Control(base.Exposed(net, access & net.access), _split(data, features, planned, order, references), how, learnt)
+    return Control(
+        base.Exposed(net, access & net.access), _split(data, features, planned, order, references), how, learnt
+    )
 
 
 def judge(control: Control, attack: Attack, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """Run `attack` on the control; what `params["positive_control"]` takes, with whether it passed."""
     found = attack.run(control.target, control.data, params, rng)
     if isinstance(found, NotApplicable | NotTestable):
-        return {"passed": False, "auc": None, "how": f"{control.how}; the attack could not be run on it: {found.reason}"}
+        return {
+            "passed": False,
+            "auc": None,
+            "how": f"{control.how}; the attack could not be run on it: {found.reason}",
+        }
     assert isinstance(found, AttackResult)
     return validity.positive_control(found.metrics["auc"], control.how)
 
 
 def _overfit(recipe: Recipe | None) -> Recipe:
     """The target's own architecture where it can learn by heart; a wide hidden layer where it cannot."""
-    factory, params = "mlp", dict(_STAND_IN)
+    factory: str = "mlp"
+    params: dict[str, JsonValue] = {"hidden": [_STAND_IN_WIDTH]}
     if recipe is not None and (recipe.factory in _CAPABLE or ":" in recipe.factory):
         factory, params = recipe.factory, {**recipe.factory_params}
         params.pop("dropout", None)
@@ -113,11 +126,13 @@ def _overfit(recipe: Recipe | None) -> Recipe:
         factory_params=params,
         epochs=_LONGEST_EPOCHS,
         batch_size=64,
-        learning_rate=3e-3,
+        learning_rate=5e-3,
     )
 
 
-def _split(data: AttackData, features: Features, planned: Plan, order: Labels, references: References | None) -> AttackData:
+def _split(
+    data: AttackData, features: Features, planned: Plan, order: Labels, references: References | None
+) -> AttackData:
     """The audited records as the control's members and non-members, columns of the references in the same order."""
     half = int(planned.inside.sum())
     inside, outside = order[:half], order[half:]

@@ -64,7 +64,9 @@ def find(session: Session, version: ModelVersion, spec: AuditSpec) -> dict[str, 
 
 def _source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
     if row.label_column is None:
-        raise InputError(f"{group}: {row.ref} was registered without its label column", hint="register it again with --label NAME")
+        raise InputError(
+            f"{group}: {row.ref} was registered without its label column", hint="register it again with --label NAME"
+        )
     rows = item.range(row.row_count)
     if not len(rows):
         raise InputError(f"{group}: no rows of {row.ref} lie in {item.rows!r}", hint=f"it has {row.row_count} rows")

@@ -6,6 +6,7 @@ step of eight stacked models 2.3 ms.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,9 @@ def train_and_ask(
     seconds = estimated_seconds(recipe, features, halves, n_classes)
     if recipe.factory in _STACKABLE and seconds <= _WORTH_PROCESSES_S:
         return _stacked(recipe, features, labels, halves, seeds, n_classes, asked, progress)
-    jobs = [(recipe, features[half], labels[half], n_classes, seed, asked) for half, seed in zip(halves, seeds, strict=True)]
+    jobs = [
+        (recipe, features[half], labels[half], n_classes, seed, asked) for half, seed in zip(halves, seeds, strict=True)
+    ]
     found: list[FloatArray] = []
     for answer in _in_processes(jobs) if seconds > _WORTH_PROCESSES_S else (ask_one(*job) for job in jobs):
         found.append(answer)
@@ -55,7 +58,9 @@ def train_and_ask(
     return found
 
 
-def ask_one(recipe: Recipe, features: Features, labels: Labels, n_classes: int, seed: int, asked: Features) -> FloatArray:
+def ask_one(
+    recipe: Recipe, features: Features, labels: Labels, n_classes: int, seed: int, asked: Features
+) -> FloatArray:
     """Train one model and ask it; runs in a process of its own."""
     if recipe.sklearn:
         estimator = recipes.train_sklearn(recipe, features, labels, n_classes, seed)
@@ -76,12 +81,16 @@ def estimated_seconds(recipe: Recipe, features: Features, halves: Sequence[NDArr
     """A rough cost of training them all in this process, from the recipe and the data only."""
     size = max(map(len, halves))
     if recipe.sklearn:
-        return len(halves) * size * features.shape[1] * 1e-5
+        return float(len(halves) * size * features.shape[1]) * 1e-5
     hidden = recipe.factory_params.get("hidden", [])
-    widths = [features.shape[1], *(w for w in (hidden if isinstance(hidden, list) else []) if isinstance(w, int)), n_classes]
-    weights = sum(a * b for a, b in zip(widths, widths[1:], strict=False)) * (64 if recipe.factory == "cnn" else 1)
+    widths = [
+        features.shape[1],
+        *(w for w in (hidden if isinstance(hidden, list) else []) if isinstance(w, int)),
+        n_classes,
+    ]
+    weights: int = sum(a * b for a, b in pairwise(widths)) * (64 if recipe.factory == "cnn" else 1)
     steps = -(-size // recipe.batch_size)
-    return len(halves) * recipe.epochs * (steps * _STEP_S + 6 * weights * size / _FLOPS)
+    return float(len(halves) * recipe.epochs) * (steps * _STEP_S + 6 * weights * size / _FLOPS)
 
 
 def _stacked(
@@ -121,7 +130,7 @@ def _fit_stack(
 
     x, y = torch.from_numpy(features), torch.from_numpy(labels)
     shape = models[0]
-    weights, buffers = stack_module_state(models)  # type: ignore[arg-type]
+    weights, buffers = stack_module_state(models)
     forward = vmap(lambda w, b, batch: functional_call(shape, (w, b), (batch,)), randomness="different")
     optimizer = recipes.make_optimizer(recipe, list(weights.values()))
     rows = torch.arange(len(models))[:, None]
@@ -135,7 +144,7 @@ def _fit_stack(
                 logits = forward(weights, buffers, shuffled[:, batch])
                 loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted[:, batch].reshape(-1))
                 optimizer.zero_grad()
-                (loss * len(models)).backward()
+                (loss * len(models)).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         shape.eval()
         with torch.no_grad():

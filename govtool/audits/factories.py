@@ -26,9 +26,7 @@ def softmax(inputs: int, classes: int) -> "Module":
     return nn.Linear(inputs, classes)
 
 
-def mlp(
-    inputs: int, hidden: Sequence[int], classes: int, activation: str = "relu", dropout: float = 0.0
-) -> "Module":
+def mlp(inputs: int, hidden: Sequence[int], classes: int, activation: str = "relu", dropout: float = 0.0) -> "Module":
     """Fully connected layers with one activation (relu or tanh) and optional dropout after each hidden one."""
     from torch import nn
 
@@ -96,11 +94,15 @@ def build(name: str, params: Mapping[str, Any]) -> "Module":
 def _own(name: str) -> Callable[..., Any]:
     module, colon, function = name.partition(":")
     if not (module and colon and function):
-        raise InputError(f"unknown factory {name!r}", hint=f"one of {', '.join(FACTORIES)}, or module:function of your own")
+        raise InputError(
+            f"unknown factory {name!r}", hint=f"one of {', '.join(FACTORIES)}, or module:function of your own"
+        )
     try:
         found = getattr(importlib.import_module(module), function, None)
     except ImportError as error:
-        raise InputError(f"factory {name!r} cannot be imported: {error}", hint="is its folder on PYTHONPATH?") from error
+        raise InputError(
+            f"factory {name!r} cannot be imported: {error}", hint="is its folder on PYTHONPATH?"
+        ) from error
     if not callable(found):
         raise InputError(f"factory {name!r}: the module has no function {function!r}")
     return found  # type: ignore[no-any-return]

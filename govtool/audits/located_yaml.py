@@ -51,15 +51,19 @@ def load(data: bytes, name: str) -> Located:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("not UTF-8 text", where=f"{name}:{data[: error.start].count(b'\n') + 1}") from error
+        raise InputError("not UTF-8 text", where=f"{name}:{data.count(bytes([10]), 0, error.start) + 1}") from error
     try:
         _survey(text, name)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(root, MappingNode):
-            raise InputError("the top level must be a mapping of names to values", where=f"{name}:1", hint="start with: schema: govtool.audit/v1")
+            raise InputError(
+                "the top level must be a mapping of names to values",
+                where=f"{name}:1",
+                hint="start with: schema: govtool.audit/v1",
+            )
         return Located(_plain(root, name), name, root)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark: Any = error.problem_mark or error.context_mark
         tab = "'\\t'" in (error.problem or "")
         raise InputError(
             "a tab is used for indentation" if tab else f"not valid YAML: {error.problem}",
@@ -67,14 +71,16 @@ def load(data: bytes, name: str) -> Located:
             hint="indent with spaces" if tab else "",
         ) from error
     except yaml.reader.ReaderError as error:
-        raise InputError("a character that YAML does not allow", where=f"{name}:{text[: error.position].count(chr(10)) + 1}") from error
+        raise InputError(
+            "a character that YAML does not allow", where=f"{name}:{text[: error.position].count(chr(10)) + 1}"
+        ) from error
 
 
 def _survey(text: str, name: str) -> None:
     """Walk the events, which never unfold anything, and refuse what could."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        where = f"{name}:{event.start_mark.line + 1}"
+        where = f"{name}:{_line(event.start_mark)}"
         if isinstance(event, yaml.AliasEvent):
             raise InputError("YAML aliases are not accepted", where=where, hint="write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
@@ -89,12 +95,17 @@ def _plain(node: Node, name: str) -> Any:
     where = f"{name}:{node.start_mark.line + 1}"
     if node.tag not in _PLAIN:
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        raise InputError(f"a value of the kind {kind!r} is not accepted", where=where, hint="put it in quotes to make it text")
+        raise InputError(
+            f"a value of the kind {kind!r} is not accepted", where=where, hint="put it in quotes to make it text"
+        )
     if isinstance(node, MappingNode):
         return _mapping(node, name)
     if isinstance(node, SequenceNode):
         return [_plain(item, name) for item in node.value]
-    value = yaml.SafeLoader("").construct_object(node)  # type: ignore[no-untyped-call]
+    try:
+        value = yaml.SafeLoader("").construct_object(node)
+    except (ValueError, OverflowError) as error:
+        raise InputError("not a readable number", where=where) from error
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError("not a finite number", where=where)
     if isinstance(value, int) and abs(value) >= _MAX_INT:
@@ -114,18 +125,23 @@ def _mapping(node: MappingNode, name: str) -> dict[str, Any]:
     return found
 
 
+def _line(mark: Any) -> int:
+    return int(mark.line) + 1
+
+
 def _child(node: Node, part: int | str) -> Node | None:
     """The node to point at: a mapping's key, a sequence's item, or an item that reads like `part`."""
     if isinstance(node, MappingNode):
-        return next((key for key, _value in node.value if key.value == str(part)), None)
+        keys: list[Node] = [key for key, _value in node.value if key.value == str(part)]
+        return keys[0] if keys else None
     if isinstance(node, SequenceNode):
-        if isinstance(part, int):
-            return node.value[part] if part < len(node.value) else None
-        return next((item for item in node.value if item.value == part), None)
+        items: list[Node] = node.value
+        return next((item for number, item in enumerate(items) if part in (number, item.value)), None)
     return None
 
 
 def _value(node: Node, part: int | str) -> Node:
     if isinstance(node, MappingNode):
-        return next(value for key, value in node.value if key.value == str(part))
+        values: list[Node] = [value for key, value in node.value if key.value == str(part)]
+        return values[0]
     return _child(node, part) or node

@@ -50,7 +50,9 @@ class Recipe(BaseModel):
         return self
 
 
-def train(recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, seed: int) -> "Module":
+def train(
+    recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, seed: int
+) -> "Module":
     """Train one torch model: features (n, d), labels (n,) below n_classes. Returned in evaluation mode.
 
     Raises:
@@ -90,11 +92,11 @@ def fit(
         module.train()
         for _epoch in range(recipe.epochs):
             correct = 0
-            for batch in torch.randperm(len(x), generator=generator).split(recipe.batch_size):
+            for batch in torch.split(torch.randperm(len(x), generator=generator), recipe.batch_size):
                 logits = module(x[batch])
                 loss = torch.nn.functional.cross_entropy(logits, y[batch])
                 optimizer.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 if until_accuracy is not None:
                     correct += int((logits.argmax(dim=1) == y[batch]).sum())
@@ -109,7 +111,9 @@ def make_optimizer(recipe: Recipe, parameters: "list[Tensor]") -> Any:
     # Fused: one call per step for all parameters, which is most of the time on small models.
     if recipe.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    return torch.optim.SGD(parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, fused=True)
+    return torch.optim.SGD(
+        parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, fused=True
+    )
 
 
 def noisy_labels(labels: NDArray[np.int64], share: float, n_classes: int, seed: int) -> NDArray[np.int64]:
@@ -123,7 +127,9 @@ def noisy_labels(labels: NDArray[np.int64], share: float, n_classes: int, seed: 
     return changed
 
 
-def train_sklearn(recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, seed: int) -> Any:
+def train_sklearn(
+    recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, seed: int
+) -> Any:
     """Fit the scikit-learn classifier that the recipe names; its random_state comes from the seed.
 
     Raises:
@@ -145,7 +151,9 @@ def _classifier(name: str) -> Any:
 
     module, _dot, attribute = name.rpartition(".")
     if not module.startswith("sklearn."):
-        raise InputError(f"{name!r} is not a class of scikit-learn", hint="for example sklearn.ensemble.RandomForestClassifier")
+        raise InputError(
+            f"{name!r} is not a class of scikit-learn", hint="for example sklearn.ensemble.RandomForestClassifier"
+        )
     try:
         import sklearn.base
 
@@ -154,7 +162,9 @@ def _classifier(name: str) -> Any:
         if error.name == "sklearn":
             raise MissingExtraError("attacks", "a scikit-learn recipe") from error
         raise InputError(f"scikit-learn has no module {module}") from error
-    if not (isinstance(found, type) and issubclass(found, sklearn.base.ClassifierMixin) and hasattr(found, "predict_proba")):
+    if not (
+        isinstance(found, type) and issubclass(found, sklearn.base.ClassifierMixin) and hasattr(found, "predict_proba")
+    ):
         raise InputError(f"{name} is not a classifier with predict_proba")
     return found
 

@@ -51,11 +51,20 @@ def train_references(
     population = data.population
     asked = data.features if population is None else np.concatenate([data.features, population.features])
     answers = ensemble.train_and_ask(
-        recipe, data.features, data.labels, [np.flatnonzero(mask) for mask in masks], seeds, target.n_classes, asked, progress
+        recipe,
+        data.features,
+        data.labels,
+        [np.flatnonzero(mask) for mask in masks],
+        seeds,
+        target.n_classes,
+        asked,
+        progress,
     )
     audited = [answer[: len(data.labels)] for answer in answers]
     outside = [
-        np.zeros(0) if population is None else signals.label_log_probability(answer[len(data.labels) :], population.labels)
+        np.zeros(0)
+        if population is None
+        else signals.label_log_probability(answer[len(data.labels) :], population.labels)
         for answer in answers
     ]
 

@@ -138,6 +138,9 @@ class AuditSpec(BaseModel):
         return value
 
 
+_SECTIONS: dict[str, type[BaseModel]] = {"recipe": Recipe, "target": Target}
+
+
 def parse(data: bytes, name: str, known: Collection[str]) -> AuditSpec:
     """Read a spec from its bytes. `name` is the file's name for messages, `known` the attacks that exist.
 
@@ -175,14 +178,12 @@ def _sentence(error: Any) -> str:
 
 
 def _hint(error: Any, count: int) -> str:
-    model: type[BaseModel] = {"recipe": Recipe, "target": Target}.get(str(error["loc"][0]), AuditSpec) if error["loc"] else AuditSpec
-    parts = []
+    place, parts = error["loc"], []
     if error["type"] == "extra_forbidden":
-        if len(error["loc"]) > 1 and model is AuditSpec:
-            model = DatasetRows
+        model: type[BaseModel] = _SECTIONS.get(str(place[0]), DatasetRows) if len(place) > 1 else AuditSpec
         names = [field.alias or name for name, field in model.model_fields.items()]
         parts.append(f"known here: {', '.join(names)}")
-    if error["type"] == "missing" and error["loc"][-1] == "schema":
+    if error["type"] == "missing" and place[-1] == "schema":
         parts.append("the first line must be: schema: govtool.audit/v1")
     if count > 1:
         parts.append(f"{count - 1} more to correct after this one")

@@ -83,14 +83,21 @@ def complain(message: str, *, hint: str = "", where: str = "", code: int, as_jso
         note("  next:  " + clean(hint, 1000))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Plain aligned columns; cell text is cleaned, so a log's content cannot drive the terminal."""
-    cells = [[clean(str(cell)) for cell in row] for row in rows]
+def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], width: int = 120) -> str:
+    """Plain aligned columns, the last one wrapped to `width`; cell text is cleaned, so a log cannot drive the terminal."""
+    import textwrap
+
+    cells = [[clean(str(cell), 2000) for cell in row] for row in rows]
     widths = [max([len(header), *(len(row[i]) for row in cells)]) for i, header in enumerate(headers)]
-    lines = [headers, ["-" * width for width in widths], *cells]
-    return "\n".join(
-        "  ".join(str(cell).ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    indent = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    widths[-1] = min(widths[-1], max(width - indent, 30))
+
+    def line(row: Sequence[str]) -> str:
+        last = textwrap.wrap(row[-1], widths[-1]) or [""]
+        start = "".join(cell.ljust(size + 2) for cell, size in zip(row[:-1], widths[:-1], strict=True))
+        return "\n".join(((start if number == 0 else " " * indent) + part).rstrip() for number, part in enumerate(last))
+
+    return "\n".join(line(row) for row in [headers, ["-" * size for size in widths], *cells])
 
 
 def is_terminal() -> bool:

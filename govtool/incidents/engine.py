@@ -70,7 +70,9 @@ def _file(vault: Vault, row: LogIngest, folder: Path) -> Path:
     local = vault.local_path(row.events_sha256)
     if local is not None:
         if not vault.check(row.events_sha256):
-            raise EvidenceError(f"the events of {row.id} are missing or altered in the vault", hint="govtool evidence verify")
+            raise EvidenceError(
+                f"the events of {row.id} are missing or altered in the vault", hint="govtool evidence verify"
+            )
         return local
     copy = folder / f"{row.events_sha256}.parquet"
     with vault.open(row.events_sha256) as source, copy.open("wb") as target:

@@ -6,7 +6,7 @@ recorded, and are not copied into working files.
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from govtool.digest import Sha256
 from govtool.errors import MissingExtraError
@@ -70,10 +70,12 @@ class Writer:
         self._rows: list[tuple[Any, ...]] = []
         self._inputs = 0
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._flush()
         self._writer.close()
@@ -89,6 +91,9 @@ class Writer:
 
         if not self._rows:
             return
-        columns = [pa.array(column, kind.type) for column, kind in zip(zip(*self._rows, strict=True), self._schema, strict=True)]
+        columns = [
+            pa.array(column, kind.type)
+            for column, kind in zip(zip(*self._rows, strict=True), self._schema, strict=True)
+        ]
         self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
         self._rows, self._inputs = [], 0

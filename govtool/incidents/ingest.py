@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from govtool import __version__
@@ -126,9 +127,7 @@ def ingest_log(
     by: str,
 ) -> LogIngest:
     """Preserve and parse in the caller's one transaction. The command line commits between the two instead."""
-    item = preserve(
-        session, vault, incident, path, source_system=source_system, authority=authority, now=now, by=by
-    )
+    item = preserve(session, vault, incident, path, source_system=source_system, authority=authority, now=now, by=by)
     return parse(session, vault, item, format_name=format_name, now=now, by=by)
 
 
@@ -167,14 +166,15 @@ def read_log(
     reader = _reader(vault, original, format_name, longest)
     now_us = instant(now.isoformat())[0]
     with (
+        np.errstate(over="ignore"),  # a number that float32 cannot hold was infinite for the model, too
         vault.open(original) as stream,
         tempfile.TemporaryFile() as events_file,
         tempfile.SpooledTemporaryFile(_SPOOL) as bad_file,
     ):
-        source, coverage = Source(stream), Coverage()
+        source, coverage, keyed = Source(stream), Coverage(), keyed_by(case)
         with Writer(cast("BinaryIO", events_file), original) as writer:
             for line in cut(source.pieces(), longest):
-                _read_line(line, reader, keyed_by(case), writer, coverage, cast("BinaryIO", bad_file))
+                _read_line(line, reader, keyed, writer, coverage, cast("BinaryIO", bad_file))
         events_file.seek(0)
         bad_file.seek(0)
         events = vault.put_stream(cast("BinaryIO", events_file))
@@ -194,9 +194,7 @@ def read_log(
     )
 
 
-def _read_line(
-    line: Line, reader: LogFormat, keyed: Keyed, writer: Writer, coverage: Coverage, bad: BinaryIO
-) -> None:
+def _read_line(line: Line, reader: LogFormat, keyed: Keyed, writer: Writer, coverage: Coverage, bad: BinaryIO) -> None:
     if line.data is not None and not line.data.strip():
         coverage.n_blank += 1
         return
@@ -237,7 +235,13 @@ def _repeats(data: bytes, identity: tuple[bytes, ...]) -> bool:
 
     The byte count is a cheap sieve; only lines it stops are parsed again by a reader that sees every pair.
     """
-    if all(data.count(key) <= 1 for key in identity) or len(data) > _LONGEST_CHECKED:
+    for key in identity:
+        first = data.find(key)
+        if first >= 0 and data.find(key, first + 1) >= 0:
+            break
+    else:
+        return False
+    if len(data) > _LONGEST_CHECKED:
         return False
     import json
 
@@ -259,7 +263,7 @@ def _reader(vault: Vault, original: Sha256, format_name: str | None, longest: in
     """The named format, or the one that recognises most of the first objects."""
     try:
         import orjson  # noqa: F401 - to say which extra is missing before anything is read
-        import pyarrow  # noqa: F401
+        import pyarrow as pa  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtraError("logs", "reading inference logs") from error
     from govtool.incidents.formats.catalog import FORMATS
@@ -284,7 +288,9 @@ def _reader(vault: Vault, original: Sha256, format_name: str | None, longest: in
     best = max(votes, key=lambda name: votes[name])
     if not votes[best]:
         what = "no known log format recognises it" if objects else "no line of it is a JSON object"
-        raise InputError(f"the log cannot be read: {what}", hint=f"the original is kept; say --format, known: {', '.join(FORMATS)}")
+        raise InputError(
+            f"the log cannot be read: {what}", hint=f"the original is kept; say --format, known: {', '.join(FORMATS)}"
+        )
     return FORMATS[best]
 
 

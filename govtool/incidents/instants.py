@@ -51,7 +51,7 @@ def parse_instant(text: str, *, fold: Fold | None = None) -> datetime:
         raise InputError(f"not an instant: {text[:80]!r}", hint=_HINT)
     offset, zone = match["offset"], match["zone"]
     try:
-        wall = datetime.fromisoformat(match["wall"].upper())  # noqa: DTZ007 - the zone is attached below or refused
+        wall = datetime.fromisoformat(match["wall"].upper())
         if zone is None and offset is None:
             raise InputError(f"{text!r} has neither an offset nor a zone", hint=_HINT)
         if zone is None:

@@ -19,7 +19,11 @@ from govtool.registry.models import Deployment, ModelVersion
 from govtool.registry.service import by_id
 from govtool.runtime import new_id
 
-STATEMENTS = ("field", "note")
+STATEMENTS = ("field", "note", "closed")
+_NEED_REASON = {
+    "aware": "what made it reasonably certain",
+    "closed": "why nothing more is to be done",
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def add_event(
         kind: one of KINDS or STATEMENTS.
         at: the instant itself, aware.
         by_whom: the person who decided or observed it.
-        reason: on what grounds. `aware` always needs one, and so does any correction.
+        reason: on what grounds. `aware` and `closed` always need one, and so does any correction.
         now: when it is recorded.
         by: who records it.
         detail: further values, JSON-able.
@@ -118,8 +122,8 @@ def add_event(
         raise InputError(f"{rfc3339(at)} lies in the future", hint="record what has happened; check the offset")
     if not by_whom.strip():
         raise InputError(f"{kind} needs the name of the person who says so", hint="--by 'NAME, ROLE'")
-    if not reason.strip() and kind == "aware":
-        raise InputError("awareness is a decision and needs its reason", hint="--reason 'what made it reasonably certain'")
+    if not reason.strip() and kind in _NEED_REASON:
+        raise InputError(f"{kind} is a decision and needs its reason", hint=f"--reason '{_NEED_REASON[kind]}'")
     if not reason.strip() and kind in in_force(session, incident.id):
         raise InputError(f"{kind} is recorded already; changing it needs a reason", hint="--reason 'why it was wrong'")
     row = IncidentEvent(
@@ -149,6 +153,10 @@ def in_force(session: Session, incident_id: str) -> dict[str, IncidentEvent]:
 def instants(session: Session, incident_id: str) -> Instants:
     """The instants in force."""
     return Instants(**{kind: row.at for kind, row in in_force(session, incident_id).items()})
+
+
+def closed(session: Session, incident_id: str) -> bool:
+    return any(row.kind == "closed" for row in events(session, incident_id))
 
 
 def concerns(current: Instants) -> list[str]:
@@ -204,7 +212,7 @@ def timeline(session: Session, incident: Incident) -> list[Entry]:
     ]
 
 
-def _tell(row: EvidenceRow) -> tuple[str, datetime | None, str]:
+def _tell(row: EvidenceRow) -> tuple[str, datetime | None, str]:  # noqa: PLR0911 - one return per kind of row
     """What a row says: kind, the instant it speaks of, one sentence."""
     match row:
         case Incident():
@@ -217,7 +225,11 @@ def _tell(row: EvidenceRow) -> tuple[str, datetime | None, str]:
             counts = f"{row.n_events} events, {row.n_unreadable} unreadable, {row.n_blank} blank of {row.n_lines} lines"
             return "ingested", row.first_event_at, f"{row.format}: {counts}"
         case DetectionRun():
-            return "detection", None, f"{len(row.detectors)} detectors over {row.n_events} events of {row.n_principals} principals"
+            return (
+                "detection",
+                None,
+                f"{len(row.detectors)} detectors over {row.n_events} events of {row.n_principals} principals",
+            )
         case Finding():
             return row.kind, row.window_start, row.summary
         case Scope():

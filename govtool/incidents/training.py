@@ -97,5 +97,3 @@ def answered_by(events: Any, model: Model) -> Any:
     else:
         mine = (events.model_sha256 == model.sha256) | (events.model_sha256.isnull() & named)
     return events.filter(mine & (events.output_kind != "none"))
-
-

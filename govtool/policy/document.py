@@ -29,6 +29,7 @@ Family = Literal[
     "training_data_extraction",
 ]
 MetricName = Literal["mia.balanced_accuracy", "mia.auc", "mia.tpr_at_fpr_0.01", "inversion.identification_rate"]
+AccessWord = Annotated[Access, Field(strict=False)]
 RegistryField = Literal["owner", "purpose", "lawful_basis", "classification_level", "subject_column", "lineage"]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -78,7 +79,7 @@ class ExposureCheck(Strict):
     """No deployment shows any of these to this audience (to anyone, when no audience is named)."""
 
     type: Literal["exposure"]
-    forbid: Annotated[tuple[Access, ...], *Listed]
+    forbid: Annotated[tuple[AccessWord, ...], *Listed]
     audience: Annotated[tuple[Audience, ...], *Listed] | None = None
 
 
@@ -101,7 +102,7 @@ class When(Strict):
     audience: Annotated[tuple[Audience, ...], *Listed] | None = None
     environment: Annotated[tuple[Environment, ...], *Listed] | None = None
     class_unit: Annotated[tuple[ClassUnit, ...], *Listed] | None = None
-    exposes: Annotated[tuple[Access, ...], *Listed] | None = None
+    exposes: Annotated[tuple[AccessWord, ...], *Listed] | None = None
 
 
 class Rule(Strict):

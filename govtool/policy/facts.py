@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from govtool.access import Access, reachable
 from govtool.audits.models import AttackRecord, AuditRun
+from govtool.audits.service import latest_records
 from govtool.digest import Sha256, canonical_json
 from govtool.errors import EvidenceError
 from govtool.estimate import Counts, Estimate
@@ -19,9 +20,6 @@ from govtool.incidents.models import Incident, IncidentEvent
 from govtool.registry import service
 from govtool.registry.lineage import sensitivity, upstream
 from govtool.registry.models import DatasetVersion, Deployment, ModelVersion
-
-NOT_ATTEMPTED = ("not_requested", "not_applicable")
-"""Statuses that say nothing was tried. They never hide what an earlier run found."""
 
 
 class Fact(BaseModel):
@@ -101,7 +99,7 @@ class Facts(Fact):
     model: ModelFact
     level: int | None = None
     """The highest classification level upstream; None is unknown."""
-    level_reason: str = ""
+    level_reason: str = "nothing is recorded"
     datasets: tuple[DatasetFact, ...] = ()
     deployments: tuple[DeploymentFact, ...] = ()
     attacks: tuple[AttackFact, ...] = ()
@@ -188,21 +186,11 @@ def _deployment(row: Deployment) -> DeploymentFact:
 
 
 def _attacks(session: Session, version: ModelVersion) -> tuple[AttackFact, ...]:
-    """The newest record of each attack that was attempted; the newest of any kind where it never was.
-
-    Otherwise a run that left the attack out would make an earlier failure disappear.
-    """
-    rows = session.execute(
-        sa.select(AttackRecord, AuditRun)
-        .join(AuditRun, AttackRecord.run_id == AuditRun.id)
-        .where(AuditRun.model_version_id == version.id)
-        .order_by(AttackRecord.ledger_index)
+    """The record in force of each attack; a later run that left an attack out does not make its finding disappear."""
+    return tuple(
+        _attack(record, session.get_one(AuditRun, record.run_id), version)
+        for record in latest_records(session, version.id)
     )
-    in_force: dict[str, tuple[AttackRecord, AuditRun]] = {}
-    for record, run in rows:
-        if record.attack not in in_force or record.status not in NOT_ATTEMPTED:
-            in_force[record.attack] = (record, run)
-    return tuple(_attack(record, run, version) for _, (record, run) in sorted(in_force.items()))
 
 
 def _attack(record: AttackRecord, run: AuditRun, version: ModelVersion) -> AttackFact:
@@ -216,7 +204,8 @@ def _attack(record: AttackRecord, run: AuditRun, version: ModelVersion) -> Attac
             "reason": record.reason,
             "recorded_at": record.recorded_at,
             "access": record.access,
-            "audited_access": run.access,
+            # An endpoint that no deployment describes is asked what it shows; then only what the attack used is certain.
+            "audited_access": run.access or record.access,
             "metrics": record.metrics,
             "baselines": record.baselines,
             "counts": record.counts or None,

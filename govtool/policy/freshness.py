@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from govtool.access import Access, reachable
+from govtool.access import reachable
 from govtool.policy.facts import AttackFact, Facts
 from govtool.policy.quantity import duration_words
 
@@ -26,8 +26,6 @@ def outdated(facts: Facts, attack: AttackFact, max_age: timedelta | None, now: d
 def blind_spot(facts: Facts, attack: AttackFact) -> str:
     """What a deployment shows to outsiders that the audit did not give its attacker; '' when nothing."""
     tested = reachable(frozenset(attack.audited_access))
-    if Access.WEIGHTS in tested:  # who holds the weights can compute whatever any deployment shows
-        return ""
     for deployment in facts.deployments:
         if hidden := deployment.reachable - tested:
             words = ", ".join(sorted(hidden))

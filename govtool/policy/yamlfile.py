@@ -18,16 +18,26 @@ from govtool.errors import InputError
 
 Model = TypeVar("Model", bound=BaseModel)
 _TAG = "tag:yaml.org,2002:"
+_MOST = 2**53 - 1
+_MAX_BYTES = 1 << 20
+_MAX_DEPTH = 20
 
 
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = {}  # noqa: RUF012 - PyYAML's own class-level table, emptied for this loader
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
         if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's stubs lack it
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not allowed", mark)
-        return super().compose_node(parent, index)
+        if self.depth > _MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {_MAX_DEPTH} levels", mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 for _kind, _pattern, _first in (
@@ -78,7 +88,8 @@ class YamlFile:
         try:
             return model.model_validate_json(json.dumps(self.data))
         except ValidationError as error:
-            first, *more = error.errors()
+            # A misspelt key is also a missing one; the misspelling is what the person can see.
+            first, *more = sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
             key = ".".join(str(part) for part in first["loc"]) or "the file"
             raise InputError(
                 f"{key}: {_words(first['type'], first['msg'])}" + (f" (and {len(more)} more)" if more else ""),
@@ -120,10 +131,13 @@ def parse(raw: bytes, name: str) -> YamlFile:
     """Parse bytes that stand in a file called `name`.
 
     Raises:
-        InputError: not UTF-8, not strict YAML, or empty.
+        InputError: larger than 1 MiB, not UTF-8, not strict YAML, nested absurdly deep, or empty.
     """
+    if len(raw) > _MAX_BYTES:
+        raise InputError("larger than 1 MiB", where=name, hint="is it the right file?")
     try:
         node = yaml.compose(raw.decode(), _Loader)
+        data = None if node is None else _plain(node, name)
     except UnicodeDecodeError as error:
         raise InputError("not UTF-8 text", where=name, hint="save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
@@ -134,7 +148,7 @@ def parse(raw: bytes, name: str) -> YamlFile:
         raise InputError(f"not valid YAML: {error}", where=name) from error
     if node is None:
         raise InputError("the file is empty", where=name)
-    return YamlFile(name, raw, _plain(node, name), node)
+    return YamlFile(name, raw, data, node)
 
 
 def _scalar(node: yaml.MappingNode, key: str) -> str | None:
@@ -161,16 +175,22 @@ def _plain(node: yaml.Node, name: str) -> Any:
     except (KeyError, ValueError):
         pass  # an explicit tag on something it does not fit, such as !!int abc
     raise InputError(
-        f"the tag {node.tag!r} is not allowed here",
+        f"{node.value[:40]!r} cannot stand here as {node.tag.removeprefix(_TAG)}",
         where=f"{name}:{node.start_mark.line + 1}",
         hint="write plain YAML values",
     )
+
+
+def _integer(text: str) -> int:
+    if len(text) > len(str(_MOST)) or abs(int(text)) > _MOST:
+        raise ValueError("beyond what JSON carries faithfully")
+    return int(text)
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     _TAG + "str": str,
     _TAG + "null": lambda _text: None,
     _TAG + "bool": {"true": True, "false": False}.__getitem__,
-    _TAG + "int": int,
+    _TAG + "int": _integer,
     _TAG + "float": float,
 }

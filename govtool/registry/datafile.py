@@ -1,6 +1,8 @@
 """Reads tabular records from .npz and .csv. The digest of what was read is checked against the registry's."""
 
 import csv
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +48,8 @@ def read_table(
             hint="register the changed file as a new version",
         )
     table = _read_npz(path, label, subject) if path.suffix == ".npz" else _read_csv(path, label, subject)
-    if not len(table):
-        raise InputError(f"{path}: no records")
+    if not table.features.size:
+        raise InputError(f"{path}: no records, or no features")
     if not np.isfinite(table.features).all():
         raise InputError(
             f"{path}: missing or infinite feature values", hint="impute or drop them first, and say how in the dataset"
@@ -57,22 +59,40 @@ def read_table(
 
 def _read_npz(path: Path, label: str | None, subject: str | None) -> Table:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, because numpy leaves its own open when the archive is damaged.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: one array, not an .npz archive", hint="numpy.savez(path, X=...)")
             arrays = {name: archive[name] for name in ("X", label, subject) if name is not None and name in archive}
-    except (OSError, ValueError, EOFError) as error:  # zipfile.BadZipFile is an OSError's sibling; numpy wraps it
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: not a readable .npz of plain arrays ({type(error).__name__})") from error
     for name in ("X", label, subject):
         if name is not None and name not in arrays:
             raise InputError(f"{path}: no array named {name!r}")
-    features = arrays["X"]
+        if name is not None and not getattr(arrays[name], "ndim", 0):  # numpy gives what is no array as bytes
+            raise InputError(f"{path}: {name!r} is not an array of records")
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise InputError(f"{path}: arrays of different length: {lengths}")
-    return Table(
-        features.reshape(len(features), -1).astype(np.float32),
-        arrays[label].astype(np.int64) if label else None,
-        arrays[subject] if subject else None,
-    )
+    features = arrays["X"]
+    if features.dtype.kind not in "biuf":
+        raise InputError(f"{path}: X holds {features.dtype}, not numbers")
+    width = int(np.prod(features.shape[1:]))
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which read_table refuses
+        matrix = features.reshape(len(features), width).astype(np.float32)
+    return Table(matrix, _labels(path, arrays[label]) if label else None, arrays[subject] if subject else None)
+
+
+def _labels(path: Path, values: NDArray[Any]) -> NDArray[np.int64]:
+    whole = values.dtype.kind in "biu" or (values.dtype.kind == "f" and bool((values == np.floor(values)).all()))
+    if (
+        values.ndim != 1
+        or not whole
+        or not np.isfinite(values).all()
+        or bool((np.abs(values.astype(np.float64)) > 2**53).any())
+    ):
+        raise InputError(f"{path}: labels are one whole number per record", hint="encode classes as 0, 1, 2 ...")
+    return values.astype(np.int64)
 
 
 def _read_csv(path: Path, label: str | None, subject: str | None) -> Table:
@@ -83,12 +103,16 @@ def _read_csv(path: Path, label: str | None, subject: str | None) -> Table:
             for name in (label, subject):
                 if name is not None and name not in columns:
                     raise InputError(f"{path}: no column named {name!r}", where=f"{path}:1")
+            if len(set(columns)) != len(columns):
+                raise InputError(f"{path}: two columns have the same name", where=f"{path}:1")
             wanted = [name for name in columns if name not in (label, subject)]
             rows = list(_rows(reader, wanted, label, subject, path))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a UTF-8 CSV file ({error})") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a readable UTF-8 CSV file ({error})") from error
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which read_table refuses
+        features = np.array([row[0] for row in rows], dtype=np.float64).astype(np.float32)
     return Table(
-        np.array([row[0] for row in rows], dtype=np.float32).reshape(len(rows), len(wanted)),
+        features.reshape(len(rows), len(wanted)),
         np.array([row[1] for row in rows], dtype=np.int64) if label else None,
         np.array([row[2] for row in rows]) if subject else None,
     )
@@ -98,10 +122,13 @@ def _rows(
     reader: "csv.DictReader[str]", wanted: list[str], label: str | None, subject: str | None, path: Path
 ) -> Iterator[tuple[list[float], int, str]]:
     for row in reader:
+        if None in row:  # where the reader puts cells beyond the header
+            raise InputError(f"{path}: a line has more cells than the header", where=f"{path}:{reader.line_num}")
         try:
             values = [float(row[name]) for name in wanted]
-            yield values, int(row[label]) if label else 0, str(row[subject]) if subject else ""
-        except (TypeError, ValueError) as error:
+            number = int(np.int64(row[label])) if label else 0
+            yield values, number, str(row[subject]) if subject else ""
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(
                 f"{path}: a cell is empty or not a number",
                 where=f"{path}:{reader.line_num}",

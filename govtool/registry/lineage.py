@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from govtool.registry.models import DatasetVersion, LineageEdge, ModelVersion
 
 TRAINED = ("trained_on", "fine_tuned_on")
+ONLY_CHECKED = ("tested_on", "validated_on")
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,15 @@ class Sensitivity:
     reason: str
 
 
-def upstream(session: Session, version_id: str) -> Sequence[LineageEdge]:
-    """Every edge that leads from this version to what it was made from, however far. Cycles end the walk."""
-    start = sa.select(LineageEdge.id, LineageEdge.dst_id).where(LineageEdge.src_id == version_id)
+def upstream(session: Session, version_id: str, *, without: Sequence[str] = ()) -> Sequence[LineageEdge]:
+    """Every edge that leads from this version to what it was made from, however far. Cycles end the walk.
+
+    Relations in `without` are not followed: what was only tested on a dataset is not made from that dataset's sources.
+    """
+    kept = LineageEdge.relation.not_in(without)
+    start = sa.select(LineageEdge.id, LineageEdge.dst_id).where(LineageEdge.src_id == version_id, kept)
     walk = start.cte("walk", recursive=True)
-    step = sa.select(LineageEdge.id, LineageEdge.dst_id).join(walk, LineageEdge.src_id == walk.c.dst_id)
+    step = sa.select(LineageEdge.id, LineageEdge.dst_id).join(walk, LineageEdge.src_id == walk.c.dst_id).where(kept)
     walk = walk.union(step)  # UNION drops rows seen before, so a cycle adds nothing and the walk ends
     return session.scalars(
         sa.select(LineageEdge).where(LineageEdge.id.in_(sa.select(walk.c.id))).order_by(LineageEdge.ledger_index)
@@ -64,8 +69,8 @@ def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:
     """
     training = [
         session.get_one(DatasetVersion, edge.dst_id)
-        for edge in upstream(session, version.id)
-        if edge.dst_kind == DatasetVersion.__tablename__ and edge.relation not in ("tested_on", "validated_on")
+        for edge in upstream(session, version.id, without=ONLY_CHECKED)
+        if edge.dst_kind == DatasetVersion.__tablename__
     ]
     if not training:
         return Sensitivity(None, "no training data is recorded for it")
@@ -78,5 +83,6 @@ def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:
 
 def ref_of(session: Session, kind: str, version_id: str) -> str:
     """NAME@VERSION of one end of an edge."""
-    row = session.get_one(ModelVersion if kind == ModelVersion.__tablename__ else DatasetVersion, version_id)
-    return row.ref
+    if kind == ModelVersion.__tablename__:
+        return session.get_one(ModelVersion, version_id).ref
+    return session.get_one(DatasetVersion, version_id).ref

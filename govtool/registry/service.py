@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from govtool.access import Access
-from govtool.digest import Sha256, sha256_file
+from govtool.digest import Sha256, canonical_json, sha256_file
 from govtool.errors import AmbiguousError, ConflictError, InputError, NotFoundError
 from govtool.evidence import ledger
 from govtool.evidence.models import EvidenceRow
@@ -25,7 +25,27 @@ ARTIFACT_FORMATS = {
     ".pkl": "pickle",
     ".pickle": "pickle",
 }
-RELATIONS = ["collected_from", "copied_from", "filtered_from", "joined_from", "anonymized_from", "pseudonymized_from", "synthesized_from", "augmented_from", "split_of", "trained_on", "fine_tuned_on", "validated_on", "tested_on", "distilled_from", "merged_from", "quantized_from", "adapter_of", "retrieves_from", "prompted_with"]
+RELATIONS = [
+    "collected_from",
+    "copied_from",
+    "filtered_from",
+    "joined_from",
+    "anonymized_from",
+    "pseudonymized_from",
+    "synthesized_from",
+    "augmented_from",
+    "split_of",
+    "trained_on",
+    "fine_tuned_on",
+    "validated_on",
+    "tested_on",
+    "distilled_from",
+    "merged_from",
+    "quantized_from",
+    "adapter_of",
+    "retrieves_from",
+    "prompted_with",
+]
 AUDIENCES = ("internal", "partner", "public")
 ENVIRONMENTS = ("development", "staging", "production")
 
@@ -40,7 +60,8 @@ def by_id(session: Session, kind: type[Row], prefix: str) -> Row:
         AmbiguousError: several.
     """
     escaped = prefix.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-    found = session.scalars(sa.select(kind).where(kind.id.like(f"{escaped}%", escape="\\")).limit(2)).unique().all()
+    query = sa.select(kind).where(kind.id.like(f"{escaped}%", escape="\\")).order_by(kind.id).limit(2)
+    found = session.scalars(query).unique().all() if prefix else []
     if len(found) > 1 and found[0].id != prefix:
         raise AmbiguousError(
             f"{prefix!r} fits more than one {kind.__tablename__.replace('_', ' ')}", hint="give more of the id"
@@ -87,8 +108,11 @@ def add_dataset_version(
         raise InputError(f"classification level {level} is not 0, 1, 2 or 3")
     if class_unit not in ("person", "group", "unknown"):
         raise InputError(f"class unit {class_unit!r} is not person, group or unknown")
+    before = sha256_file(path) if path.is_file() else None
     table = read_table(path, label=label, subject=subject)
     digest = sha256_file(path)
+    if digest != before:
+        raise InputError(f"{path} changed while it was read", hint="register it when nobody writes to it any more")
     dataset = session.scalar(sa.select(Dataset).where(Dataset.name == name))
     if dataset is None:
         dataset = ledger.record(
@@ -131,7 +155,7 @@ def add_dataset_version(
 
 def dataset_version(session: Session, ref: str) -> DatasetVersion:
     """The version NAME@VERSION, or by unique id prefix."""
-    if ref.startswith("dsv-"):
+    if ref.startswith("dsv-") and "@" not in ref:
         return by_id(session, DatasetVersion, ref)
     name, version = _split_ref(ref)
     row = session.scalar(
@@ -196,6 +220,8 @@ def add_model_version(
     taken = sa.select(ModelVersion).where(ModelVersion.model_id == model.id, ModelVersion.version == version)
     if session.scalar(taken) is not None:
         raise ConflictError(f"{name}@{version} is registered already", hint="choose a new version")
+    _name(version)
+    params = _json(factory_params or {})
     digest, size, kind = None, 0, "endpoint"
     if artifact is not None:
         if artifact.suffix not in ARTIFACT_FORMATS:
@@ -211,17 +237,19 @@ def add_model_version(
                 "safetensors hold weights only", hint="name the architecture: --factory mlp --factory-params '{...}'"
             )
         stored = vault.put_file(artifact)
+        if kind == "pickle" and stored.sha256 != trust_pickle:
+            raise UntrustedArtifactError(f"{artifact} changed while it was read: it is not the pickle you vouched for")
         digest, size = stored.sha256, stored.size
     row = ModelVersion(
         id=new_id("mv"),
         model_id=model.id,
-        version=_name(version),
+        version=version,
         artifact_sha256=digest,
         artifact_name=artifact.name if artifact else "",
         artifact_format=kind,
         size_bytes=size,
         factory=factory,
-        factory_params=factory_params or {},
+        factory_params=params,
         endpoint=endpoint,
     )
     ledger.record(session, row, now=now, by=by)
@@ -231,7 +259,7 @@ def add_model_version(
 
 def model_version(session: Session, ref: str) -> ModelVersion:
     """The version NAME@VERSION, or by unique id prefix."""
-    if ref.startswith("mv-"):
+    if ref.startswith("mv-") and "@" not in ref:
         return by_id(session, ModelVersion, ref)
     name, version = _split_ref(ref)
     row = session.scalar(
@@ -350,10 +378,10 @@ def resolve(session: Session, ref: str) -> ModelVersion | DatasetVersion:
         AmbiguousError: both.
     """
     kind, colon, rest = ref.partition(":")
-    if colon and kind == "model":
-        return model_version(session, rest)
-    if colon and kind == "dataset":
-        return dataset_version(session, rest)
+    if (colon and kind == "model") or ref.startswith("mv-"):
+        return model_version(session, rest if colon else ref)
+    if (colon and kind == "dataset") or ref.startswith("dsv-"):
+        return dataset_version(session, rest if colon else ref)
     found: list[ModelVersion | DatasetVersion] = []
     for lookup in (model_version, dataset_version):
         try:
@@ -365,6 +393,16 @@ def resolve(session: Session, ref: str) -> ModelVersion | DatasetVersion:
     if not found:
         raise NotFoundError(f"no model or dataset version {ref!r}", hint="govtool model list, govtool dataset list")
     return found[0]
+
+
+def _json(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        canonical_json(value)
+    except ValueError as error:
+        raise InputError(
+            f"a parameter cannot be recorded: {error}", hint="no NaN, no infinity, no integer beyond 2^53"
+        ) from error
+    return value
 
 
 def _name(text: str) -> str:

@@ -95,7 +95,7 @@ def build(
         verdict=verdict_view(decision),
         remarks=_remarks(session, version, run, decision),
         facts=_facts(version, decision, run),
-        findings=tuple(Finding(view.title, view.finding or f"Void: {view.reason}", view.leak, view.record_id) for view in views),
+        findings=tuple(Finding(view.title, view.finding or f"Void, not to be used. {view.reason}", view.leak, view.record_id) for view in views),
         untested=_untested(rows),
         signatories=SIGNATORIES,
         sensitivity=registry_view.sensitivity_fact(session, version),
@@ -163,7 +163,7 @@ def _untested(rows: tuple[cov.CoverageRow, ...]) -> str:
 def _run_facts(run: AuditRun | None) -> tuple[Fact, ...]:
     if run is None:
         return ()
-    access = f.words([str(item).replace("_", " ") for item in run.access], "none recorded")
+    access = f.access(run.access, "none recorded")
     versions = ", ".join(f"{f.tidy(name, 40)} {f.tidy(value, 40)}" for name, value in sorted(run.versions.items()))
     return (
         Fact("Audit run", f"{run.id}, started {f.instant(run.recorded_at)} by {f.tidy(run.recorded_by, 120)}", run.id, run.id),

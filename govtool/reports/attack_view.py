@@ -1,6 +1,7 @@
 """One attack as the report shows it: what the attacker knew, every figure with interval and baseline, the controls."""
 
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from govtool.audits.models import AttackRecord
@@ -34,6 +35,11 @@ STATUSES = {
     "not_testable": Badge("not testable", "unknown"),
     "not_requested": Badge("not requested", "none"),
     "failed": Badge("failed", "fail"),
+}
+CONTROLS: dict[bool | None, Badge] = {
+    True: Badge("passed", "pass"),
+    False: Badge("not passed", "fail"),
+    None: Badge("not run", "unknown"),
 }
 
 
@@ -138,7 +144,7 @@ def headline(record: AttackRecord) -> tuple[str, Estimate, float | None] | None:
 def finding(record: AttackRecord) -> tuple[str, bool]:
     """What the test found, in one sentence that claims no more than the interval allows; and whether it is a leak."""
     head = headline(record)
-    access = f.words([str(a).replace("_", " ") for a in record.access], "an access that was not recorded")
+    access = f.access(record.access, "an access that was not recorded")
     if head is None:
         return f"The test completed under access to {access}, but recorded no figure.", False
     name, estimate, baseline = head
@@ -167,7 +173,7 @@ def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackVi
         family=family_title(record.family),
         status=status_badge(record.status),
         usable=usable,
-        reason=f.tidy(record.reason),
+        reason=f.sentence(record.reason),
         knowledge=f.tidy(record.knowledge),
         finding=sentence,
         leak=leak,
@@ -185,7 +191,8 @@ def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackVi
 def _facts(record: AttackRecord) -> tuple[Fact, ...]:
     detail, source = record.detail, record.id
     facts = [
-        Fact("Access used", f.words([str(a).replace("_", " ") for a in record.access], "none recorded"), record.access, source),
+        Fact("Record", source, source, source, code=True),
+        Fact("Access used", f.access(record.access, "none recorded"), record.access, source),
     ]
     if record.counts:
         members, others = record.counts.get("members"), record.counts.get("nonmembers")
@@ -200,6 +207,14 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
         facts.append(Fact("Reference models", f.count(detail["references"]), detail["references"], source))
     if isinstance(detail.get("duplicates"), int):
         facts.append(Fact("Near-duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source))
+    gap = (detail.get("mismatch") or {}).get("train_accuracy_gap")
+    if isinstance(gap, float):
+        facts.append(Fact("References differ in training accuracy by", f.percent(abs(gap)), gap, source))
+    confidence = [entry["target_confidence"] for entry in detail.get("classes", []) if "target_confidence" in entry]
+    if confidence:
+        middle = median(confidence)
+        text = f"{f.percent(middle)} (median); says nothing about likeness, so it is not counted"
+        facts.append(Fact("Model's own confidence in the images", text, middle, source))
     if isinstance(detail.get("chance"), float):
         facts.append(Fact("Chance", f.percent(detail["chance"]), detail["chance"], source))
     if isinstance(detail.get("smallest_detectable"), float):
@@ -267,11 +282,10 @@ def _controls(detail: dict[str, Any]) -> tuple[Control, ...]:
         if not isinstance(data, dict):
             continue
         estimate = estimate_of(data.get("auc"))
-        passed = data.get("passed") is True
-        shown = "no figure recorded" if estimate is None else f"AUC {f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"
-        how = f.tidy(str(data.get("how", "")), 300)
-        badge = Badge("passed", "pass") if passed else Badge("not passed", "fail")
-        controls.append(Control(name, badge, shown + (f"; {how}" if how else ""), why))
+        shown = [] if estimate is None else [f"AUC {f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"]
+        how = "" if data.get("passed") is None else f.tidy(str(data.get("how") or ""), 300)
+        text = "; ".join([*shown, *([how] if how else [])]) or "no figure recorded"
+        controls.append(Control(name, CONTROLS[data.get("passed")], text, why))
     return tuple(controls)
 
 

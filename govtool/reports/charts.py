@@ -9,7 +9,7 @@ from govtool.reports.format import NB, percent
 
 _ROC_SIZE = 228.0
 _ROC_LEFT, _ROC_TOP = 46.0, 8.0
-_ROC_WIDTH, _ROC_HEIGHT = 286.0, 278.0
+_ROC_WIDTH, _ROC_HEIGHT = 286.0, 270.0
 _MOST_DECADES = 5
 _LABEL_WIDTH, _PLOT_WIDTH, _ROW_HEIGHT = 190.0, 300.0, 22.0
 

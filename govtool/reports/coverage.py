@@ -54,7 +54,7 @@ def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> Covera
         attacks = ", ".join(attack_title(r.attack) for r in done)
         return CoverageRow(name, TESTED, f"By: {attacks}.", tuple(r.id for r in done))
     sources = tuple(r.id for r in records)
-    reasons = "; ".join(f"{attack_title(r.attack)}: {_because(r)}" for r in records)
+    reasons = " ".join(f"{attack_title(r.attack)}: {_because(r)}" for r in records)
     if records and all(r.status == "not_applicable" for r in records):
         return CoverageRow(name, NOT_APPLICABLE, reasons, sources)
     if records:
@@ -70,4 +70,4 @@ def gaps(records: Sequence[AttackRecord]) -> tuple[GapRow, ...]:
 
 
 def _because(record: AttackRecord) -> str:
-    return f.tidy(record.reason) or "no reason was recorded"
+    return f.sentence(record.reason) or "No reason was recorded."

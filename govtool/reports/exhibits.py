@@ -14,7 +14,7 @@ from govtool.reports import format as f
 from govtool.reports.attack_view import attack_title
 from govtool.reports.view import Exhibit, Picture
 
-_VAULT = "evidence vault"
+_VAULT = "vault"
 
 
 def model_exhibits(session: Session, version: ModelVersion) -> list[Exhibit]:
@@ -28,7 +28,7 @@ def model_exhibits(session: Session, version: ModelVersion) -> list[Exhibit]:
         if edge.dst_kind == DatasetVersion.__tablename__ and edge.dst_id not in seen:
             seen.add(edge.dst_id)
             row = session.get_one(DatasetVersion, edge.dst_id)
-            found.append(Exhibit(f"Content of dataset {f.tidy(row.ref)}", row.content_sha256, row.id, "its own place"))
+            found.append(Exhibit(f"Content of dataset {f.tidy(row.ref)}", row.content_sha256, row.id, "source"))
     return found
 
 
@@ -55,7 +55,7 @@ def decision_exhibits(decision: Decision | None) -> list[Exhibit]:
         Exhibit("Facts that were judged, canonical JSON", decision.facts_sha256, decision.id, _VAULT),
     ]
     found.extend(
-        Exhibit(f"Policy file {f.tidy(name, 120)}, as written", digest, decision.id, "policy folder")
+        Exhibit(f"Policy file {f.tidy(name, 120)}, as written", digest, decision.id, "policies")
         for name, digest in sorted(decision.policy_files.items())
     )
     return found

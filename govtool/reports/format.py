@@ -1,6 +1,8 @@
 """How values look on paper: numbers with their intervals, instants with their zone, text that cannot misbehave."""
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,6 +36,7 @@ def tidy(text: str, limit: int = _LIMIT) -> str:
     tidied = " ".join("".join(shown).split(" ")).strip()
     while "  " in tidied:
         tidied = tidied.replace("  ", " ")
+    tidied = re.sub(r"(?<=\d) %", f"{NB}%", tidied)  # a figure keeps its unit on the same line
     return tidied + (f" … [cut: {count(len(text))} characters]" if len(text) > limit else "")
 
 
@@ -140,3 +143,16 @@ def size(number_of_bytes: int) -> str:
 def words(items: list[str] | tuple[str, ...], empty: str = UNKNOWN) -> str:
     """A list as prose: 'health data, genetic data'; an empty one says so."""
     return ", ".join(tidy(item, 120) for item in items) if items else empty
+
+
+def access(values: Iterable[str], empty: str = UNKNOWN) -> str:
+    """What answers expose, in words: 'top-k, labels'."""
+    return words([str(value).replace("_", "-") for value in values], empty)
+
+
+def sentence(text: str, limit: int = _LIMIT) -> str:
+    """The text with a capital and a full stop; empty stays empty."""
+    tidied = tidy(text, limit)
+    if not tidied:
+        return ""
+    return tidied[0].upper() + tidied[1:] + ("" if tidied[-1] in ".!?…]" else ".")

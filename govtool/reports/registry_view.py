@@ -122,13 +122,13 @@ def deployment_rows(session: Session, version: ModelVersion) -> tuple[Deployment
 
 
 def _accesses(values: list[str]) -> str:
-    return f.words([value.replace("_", " ") for value in values])
+    return f.access(values)
 
 
 def _follows(exposes: list[str]) -> str:
     exposed = frozenset(Access(value) for value in exposes)
     more = reachable(exposed) - exposed
-    return f.words(sorted(str(access).replace("_", " ") for access in more), "nothing more")
+    return f.access(sorted(more), "nothing more")
 
 
 def _logs(location: str | None, days: int | None) -> str:

@@ -69,6 +69,8 @@ class RuleRow:
     why: str
     cite: tuple[str, ...]
     measured: str
+    interval: str
+    n: str
     limit: str
     settle: str
     evidence: tuple[str, ...]
@@ -105,6 +107,7 @@ def _rule(item: dict[str, Any]) -> RuleRow:
     verdict = Verdict(item["verdict"])
     estimate = estimate_of(item.get("measured"))
     limit = item.get("limit")
+    unit = _unit(item)
     records = item.get("records_needed")
     settle = f"About {f.count(records)} records in all would settle it." if records and verdict is not Verdict.PASS else ""
     return RuleRow(
@@ -115,17 +118,24 @@ def _rule(item: dict[str, Any]) -> RuleRow:
         sentence=f.tidy(str(item.get("sentence", ""))),
         why=f.tidy(str(item.get("why", ""))),
         cite=tuple(f.tidy(str(text), 160) for text in item.get("cite") or ()),
-        measured="" if estimate is None else f.rate(estimate) if 0 <= estimate.value <= 1 else f.number(estimate.value),
-        limit="" if not limit else _limit(limit),
+        measured="" if estimate is None else f.figure(unit, estimate),
+        interval="" if estimate is None else f.bounds(unit, estimate),
+        n="" if estimate is None else f"n{f.NB}={f.NB}{estimate.n:,}",
+        limit="" if not limit else _limit(limit, unit),
         settle=settle,
         evidence=tuple(f.tidy(str(text), 60) for text in item.get("evidence") or ()),
         estimate=None if estimate is None else estimate.to_dict(),
     )
 
 
-def _limit(limit: dict[str, Any]) -> str:
+def _unit(item: dict[str, Any]) -> str:
+    """The metric's unit by its name: areas are printed as numbers, everything else as shares."""
+    return "auc" if "auc" in str(item.get("id", "")).lower() else "rate"
+
+
+def _limit(limit: dict[str, Any], unit: str) -> str:
     sign = {"<=": "≤", ">=": "≥", "==": "=", "!=": "≠"}.get(str(limit.get("op")), str(limit.get("op", "")))
     value = limit.get("value")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{sign} {f.tidy(str(value), 60)}"
-    return f"{sign}{f.NB}{f.percent(value) if 0 <= value <= 1 else f.number(value)}"
+    return f"{sign}{f.NB}{f.value_of(unit, value) if 0 <= value <= 1 else f.number(value)}"

@@ -1,5 +1,6 @@
 """A small signed ledger in a database of its own, which tests may damage."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +16,21 @@ from govtool.evidence.schema import import_models
 from govtool.evidence.vault import Vault
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database to copy: migrating anew for each test would take most of the time."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    engine = db.make_engine(f"sqlite:///{path}")
     import_models()
-    engine = db.make_engine(f"sqlite:///{tmp_path}/own.db")
     db.upgrade(engine)
+    engine.dispose()  # the last connection folds the write-ahead log into the file
+    return path
+
+
+@pytest.fixture
+def engine(tmp_path: Path, migrated_file: Path) -> Iterator[sa.Engine]:
+    shutil.copy(migrated_file, tmp_path / "own.db")
+    engine = db.make_engine(f"sqlite:///{tmp_path}/own.db")
     yield engine
     engine.dispose()
 

@@ -79,10 +79,16 @@ def declared(values: NDArray[Any], name: str, where: str) -> FloatArray:
         InputError: not (n, classes) finite numbers, or logits called probabilities or the other way round.
     """
     if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "fiu":  # noqa: PLR2004 - two classes at least
-        raise InputError(f"{name} must be numbers of shape (records, classes), not {values.dtype} {values.shape}", where=where)
+        raise InputError(
+            f"{name} must be numbers of shape (records, classes), not {values.dtype} {values.shape}", where=where
+        )
     if not np.isfinite(values).all():
         raise InputError(f"{name} holds missing or infinite values", where=where)
     if look_like_probabilities(values) != name.endswith("probabilities"):
-        actual = "do not sum to 1 in [0, 1]" if name.endswith("probabilities") else "sum to 1 in [0, 1]: they are probabilities"
+        actual = (
+            "do not sum to 1 in [0, 1]"
+            if name.endswith("probabilities")
+            else "sum to 1 in [0, 1]: they are probabilities"
+        )
         raise InputError(f"{name}: the rows {actual}", where=where, hint="name the array after what it holds")
     return log_of_probabilities(values) if name.endswith("probabilities") else log_softmax(values)

@@ -83,13 +83,20 @@ class HttpTarget:
         Raises:
             WorkError: unreachable, an error status, or an answer that is not the protocol's.
         """
-        tensor = {"name": "features", "shape": list(features.shape), "datatype": "FP32", "data": features.ravel().tolist()}
+        tensor = {
+            "name": "features",
+            "shape": list(features.shape),
+            "datatype": "FP32",
+            "data": features.ravel().tolist(),
+        }
         path = f"{self.url.rstrip('/')}/v2/models/{self.model}/infer"
         answer = self._post(path, {"inputs": [tensor]}, len(features))
         try:
             found = {item["name"]: _tensor(item, len(features)) for item in answer["outputs"]}
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise WorkError(f"{path}: the answer is not an Open Inference Protocol response ({type(error).__name__})") from error
+            raise WorkError(
+                f"{path}: the answer is not an Open Inference Protocol response ({type(error).__name__})"
+            ) from error
         known = {name: value for name, value in found.items() if name in (*_SOFT, "label")}
         if not known:
             raise WorkError(f"{path}: no output named probabilities, logits or label")

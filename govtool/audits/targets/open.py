@@ -7,6 +7,7 @@ from govtool.access import Access, reachable
 from govtool.attacks.interface import Target
 from govtool.audits.targets import base, scores, sklearn_target, torch_target
 from govtool.audits.targets.http import HttpTarget
+from govtool.audits.targets.scores import Scores
 from govtool.errors import InputError, WorkError
 from govtool.evidence.vault import Vault
 from govtool.registry.models import ModelVersion
@@ -29,7 +30,7 @@ class Opened:
 
     target: Target
     caveats: tuple[str, ...] = ()
-    scores: scores.Scores | None = None
+    scores: Scores | None = None
     http: HttpTarget | None = None
 
 
@@ -52,7 +53,11 @@ def open_target(
     """
     if endpoint is not None:
         http = HttpTarget(endpoint.url, endpoint.model, _key(endpoint.api_key_env, environ))
-        return Opened(http, (f"Asked over HTTP at {endpoint.url}; nothing shows that the server runs the registered weights.",), http=http)
+        return Opened(
+            http,
+            (f"Asked over HTTP at {endpoint.url}; nothing shows that the server runs the registered weights.",),
+            http=http,
+        )
     if version.artifact_sha256 is None:
         raise WorkError(f"{version.ref} has neither an artifact nor an endpoint to open")
     data = vault.read(version.artifact_sha256)
@@ -78,7 +83,9 @@ def offered(version: ModelVersion) -> frozenset[Access]:
     """The most that could be exposed of it, by the kind of its artifact; an endpoint shows what it offers when probed."""
     if version.artifact_format == "safetensors":
         return ALL
-    return reachable(frozenset({Access.LOGITS if version.artifact_format in ("scores", "endpoint") else Access.PROBABILITIES}))
+    return reachable(
+        frozenset({Access.LOGITS if version.artifact_format in ("scores", "endpoint") else Access.PROBABILITIES})
+    )
 
 
 def _key(name: str | None, environ: Mapping[str, str]) -> str | None:

@@ -37,7 +37,9 @@ class Capabilities:
     def caveats(self) -> list[str]:
         if self.decimals is None:
             return []
-        return [f"The target rounds its answers to {self.decimals} decimal(s); an attack on finer answers would find more."]
+        return [
+            f"The target rounds its answers to {self.decimals} decimal(s); an attack on finer answers would find more."
+        ]
 
 
 def probe(target: Target, features: Features) -> Capabilities:
@@ -61,7 +63,9 @@ def probe(target: Target, features: Features) -> Capabilities:
     normalised = bool(np.abs(sums - 1).max() <= 1e-3 + slack)
     broken = ""
     if difference > 0:
-        broken = f"it answers the same record differently each time (by up to {difference:.2g}), so scores are partly noise"
+        broken = (
+            f"it answers the same record differently each time (by up to {difference:.2g}), so scores are partly noise"
+        )
     elif not normalised:
         broken = f"its probabilities do not sum to 1 (they sum to {float(sums.min()):.3g} to {float(sums.max()):.3g})"
     return Capabilities(target.access, difference == 0, difference, normalised, decimals, broken)
@@ -87,5 +91,3 @@ def unmet(promised: frozenset[Access], seen: Capabilities, needs: Access) -> str
     if not seen.deterministic and needs is Access.LABELS:
         return "the target answers the same record with different labels"
     return ""
-
-

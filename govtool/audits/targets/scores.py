@@ -71,7 +71,9 @@ def open_scores(data: bytes, where: str) -> Scores:
         raise InputError(f"not a readable .npz of plain arrays ({type(error).__name__})", where=where) from error
     known = {f"{group}_{kind}" for group in GROUPS for kind in ("probabilities", "logits", "labels")}
     if unknown := sorted(set(arrays) - known):
-        raise InputError(f"unknown arrays: {', '.join(unknown)}", where=where, hint=f"known: {', '.join(sorted(known))}")
+        raise InputError(
+            f"unknown arrays: {', '.join(unknown)}", where=where, hint=f"known: {', '.join(sorted(known))}"
+        )
     answers: list[FloatArray] = []
     groups: dict[str, Records] = {}
     soft: set[str] = set()
@@ -95,7 +97,9 @@ def _names(arrays: dict[str, Any], group: str, where: str) -> tuple[str, str]:
     if len(found) != 1:
         raise InputError(f"give exactly one of {group}_probabilities and {group}_logits", where=where)
     if f"{group}_labels" not in arrays:
-        raise InputError(f"the array {group}_labels is missing", where=where, hint="the true class of each record, from 0")
+        raise InputError(
+            f"the array {group}_labels is missing", where=where, hint="the true class of each record, from 0"
+        )
     return found[0], f"{group}_labels"
 
 

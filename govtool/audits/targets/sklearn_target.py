@@ -49,7 +49,11 @@ def log_probabilities(estimator: Any, features: Features, n_classes: int) -> Flo
     """(n, n_classes); a class that the classifier never saw gets the floor."""
     try:
         with np.errstate(divide="ignore"):
-            found = estimator.predict_log_proba(features) if hasattr(estimator, "predict_log_proba") else np.log(estimator.predict_proba(features))
+            found = (
+                estimator.predict_log_proba(features)
+                if hasattr(estimator, "predict_log_proba")
+                else np.log(estimator.predict_proba(features))
+            )
     except ValueError as error:
         raise WorkError(f"the model does not take these records: {error}") from error
     spread = np.full((len(features), n_classes), base.FLOOR)
@@ -67,7 +71,9 @@ def from_estimator(estimator: Any, inputs: int) -> SklearnTarget:
     if classes is None or not hasattr(estimator, "predict_proba"):
         raise WorkError(f"the artifact holds {type(estimator).__name__}, not a fitted classifier with predict_proba")
     if np.asarray(classes).ndim != 1 or np.asarray(classes).dtype.kind not in "iu" or min(classes) < 0:
-        raise WorkError("the classifier's classes are not the whole numbers 0, 1, 2 ...", hint="encode labels before training")
+        raise WorkError(
+            "the classifier's classes are not the whole numbers 0, 1, 2 ...", hint="encode labels before training"
+        )
     target = SklearnTarget(estimator, int(max(classes)) + 1)
     target.log_probabilities(np.zeros((1, inputs), dtype=np.float32))
     return target
@@ -120,16 +126,25 @@ def _parts(estimator: Any) -> Iterator[Any]:
     inner = list(np.ravel(np.array(getattr(estimator, "estimators_", []), dtype=object)))
     inner += [step for _name, step in getattr(estimator, "steps", [])]
     inner += list(getattr(estimator, "calibrated_classifiers_", []))
-    inner += [found for name in ("estimator", "estimator_", "best_estimator_") if (found := getattr(estimator, name, None)) is not None]
+    inner += [
+        found
+        for name in ("estimator", "estimator_", "best_estimator_")
+        if (found := getattr(estimator, name, None)) is not None
+    ]
     for part in inner:
         if hasattr(part, "__dict__"):
             yield from _parts(part)
 
 
 def _inside(children: tuple[Any, Any], nodes: int, used: Any, features: int) -> None:
-    if any((part < 0).any() or (part >= nodes).any() for part in children) or (used < 0).any() or (used >= features).any():
+    if (
+        any((part < 0).any() or (part >= nodes).any() for part in children)
+        or (used < 0).any()
+        or (used >= features).any()
+    ):
         raise UntrustedArtifactError(
-            "the skops file holds a tree that points outside itself", hint="the file is damaged or forged; get it again from its source"
+            "the skops file holds a tree that points outside itself",
+            hint="the file is damaged or forged; get it again from its source",
         )
 
 
@@ -156,5 +171,3 @@ def open_pickle(data: bytes, digest: str, trust: str | None, inputs: int) -> Any
 
         return torch_target.from_module(found, inputs)
     return from_estimator(found, inputs)
-
-

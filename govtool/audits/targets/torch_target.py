@@ -46,7 +46,8 @@ def logits(net: Any, features: Features) -> FloatArray:
             found = net(torch.from_numpy(np.ascontiguousarray(features)))
     except RuntimeError as error:
         raise WorkError(
-            f"the model does not take records of {features.shape[1]} features", hint="are these the records it was trained on?"
+            f"the model does not take records of {features.shape[1]} features",
+            hint="are these the records it was trained on?",
         ) from error
     if not isinstance(found, torch.Tensor) or found.ndim != 2 or found.shape[0] != len(features):  # noqa: PLR2004
         raise WorkError("the model does not answer with one row of logits per record")

@@ -155,7 +155,7 @@ def _train(folder: Path) -> dict[str, train.Part]:
     typer.echo(
         f"{BAD}: trained long on 600 records after {share} of the whole collection's labels were scrambled, so that it memorises"
     )
-    typer.echo(f"{GOOD}: small, dropout, weight decay, few passes over 600 records with clean labels")
+    typer.echo(f"{GOOD}: dropout, weight decay and few passes over 600 records with clean labels")
     return parts
 
 

@@ -38,13 +38,15 @@ class MembershipProbing:
 
     def run(self, events: Any, context: Context) -> Outcome | NotApplicable:
         if context.model is None:
-            return NotApplicable("the incident names no model version, so there are no training records to compare with")
+            return NotApplicable(
+                "the incident names no model version, so there are no training records to compare with"
+            )
         if context.training_table is None:
             return NotApplicable(context.training.missing or "no training records")
         inputs = answered_by(events, context.model)
         inputs = inputs.mutate(fingerprint=inputs.fingerprints).unnest("fingerprint")
         known = inputs.left_join(context.training_table.mutate(member=True), "fingerprint")
-        known = known.mutate(member=known.member.fill_null(value=False))
+        known = known.mutate(member=known.member.fill_null(False))
         found = records(
             known.group_by("principal")
             .agg(

@@ -1,9 +1,9 @@
 """Sweep: a session in which a machine put many different inputs, evenly paced, and took full confidences each time.
 
-Sessions end after half an hour of silence. Pace is the quartile coefficient of dispersion (Q3 - Q1) / (Q3 + Q1) of the
-times between inputs (Bonett 2006): 0 for a clockwork or a batch, 0.66 for arrivals at random, and unmoved by pauses that
-would inflate a standard deviation. A principal stands out when it is paced far more evenly than the others of the case;
-with fewer than four others, than arrivals at random. Nightly batch jobs do the same: suspicion only.
+Sessions end after half an hour of silence. Evenness is one less the quartile coefficient of dispersion (Q3 - Q1) /
+(Q3 + Q1) (Bonett 2006) of the times between inputs: 1 for clockwork or a batch, 0.34 for arrivals at random, and unmoved
+by pauses that would inflate a standard deviation. A principal stands out when it is paced far more evenly than the
+others of the case; with fewer than four others, than arrivals at random. Nightly batch jobs do the same: suspicion only.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any
 from govtool.incidents.detectors.interface import Context, Kind, NotApplicable, Outcome, Signal, records
 from govtool.incidents.detectors.robust import centre, spread
 
-_RANDOM_PACE = 0.656  # exponential gaps: (ln 4 - ln 4/3) / (ln 4 + ln 4/3)
+_RANDOM = 0.344  # exponential gaps: 1 - (ln 4 - ln 4/3) / (ln 4 + ln 4/3)
 _SESSION_US = 1800 * 1_000_000
 _CONFIDENCES = ("probabilities", "logits", "logprobs")
 
@@ -41,23 +41,24 @@ class Sweep:
             return NotApplicable(f"no session has {setting['fewest_inputs']:.0f} inputs")
         paces: dict[str, list[float]] = {}
         for row in found:
-            paces.setdefault(row["principal"], []).append(_pace(row))
+            paces.setdefault(row["principal"], []).append(_evenness(row))
         usual = {who: centre(values) for who, values in paces.items()}
         signals = []
-        for row in found:
-            limit, others = self._limit(row["principal"], usual)
-            if self._is_sweep(row, limit):
-                signals.append(_signal(row, limit, others, marked, events))
-        return Outcome(tuple(signals), {who: min(values) for who, values in paces.items()})
+        for who in sorted(usual):
+            limit, others = self._limit(who, usual)
+            swept = [row for row in found if row["principal"] == who and self._is_sweep(row, limit)]
+            if swept:
+                signals.append(_signal(swept, limit, others, marked, events))
+        return Outcome(tuple(signals), {who: max(values) for who, values in paces.items()})
 
     def _limit(self, who: str, usual: Mapping[str, float]) -> tuple[float, int]:
-        """The pace below which this principal stands out, and how many others that rests on."""
+        """The evenness above which this principal stands out, and how many others that rests on."""
         setting = self.parameters
-        others = [pace for name, pace in usual.items() if name != who]
+        others = [even for name, even in usual.items() if name != who]
         if len(others) < setting["fewest_others"]:
-            return _RANDOM_PACE - setting["spreads"] * setting["spread_floor"], len(others)
-        middle = min(_RANDOM_PACE, centre(others))
-        return middle - setting["spreads"] * spread(others, setting["spread_floor"]), len(others)
+            return _RANDOM + setting["spreads"] * setting["spread_floor"], len(others)
+        middle = max(_RANDOM, centre(others))
+        return middle + setting["spreads"] * spread(others, setting["spread_floor"]), len(others)
 
     def _is_sweep(self, row: dict[str, Any], limit: float) -> bool:
         setting = self.parameters
@@ -65,7 +66,7 @@ class Sweep:
             row["n"] >= setting["fewest_inputs"]
             and row["distinct"] >= setting["distinct_share"] * row["n"]
             and row["confident"] >= setting["confidence_share"] * row["n"]
-            and _pace(row) < limit
+            and _evenness(row) > limit
         )
 
 
@@ -75,7 +76,7 @@ def sessions(events: Any) -> Any:
 
     order = [events.ts_us, events.original_sha256, events.line_no]
     before = events.ts_us.lag().over(ibis.window(group_by=events.principal, order_by=order))
-    fresh = events.mutate(fresh=((events.ts_us - before) > _SESSION_US).fill_null(value=False).cast("int64"))
+    fresh = events.mutate(fresh=((events.ts_us - before) > _SESSION_US).fill_null(False).cast("int64"))
     running = ibis.window(
         group_by=fresh.principal,
         order_by=[fresh.ts_us, fresh.original_sha256, fresh.line_no],
@@ -108,25 +109,27 @@ def _features(marked: Any) -> Any:
     )
 
 
-def _pace(row: dict[str, Any]) -> float:
-    """Quartile coefficient of dispersion of the steps; no steps at all (one batch) is perfectly even."""
+def _evenness(row: dict[str, Any]) -> float:
+    """One less the quartile coefficient of dispersion of the steps; no steps at all (one batch) is perfectly even."""
     low, high = row["low"] or 0.0, row["high"] or 0.0
-    return float((high - low) / (high + low)) if high + low > 0 else 0.0
+    return float(1 - (high - low) / (high + low)) if high + low > 0 else 1.0
 
 
-def _signal(row: dict[str, Any], limit: float, others: int, marked: Any, events: Any) -> Signal:
-    who, number = row["principal"], row["session"]
-    mine = marked.filter((marked.principal == who) & (marked.session == number))[["original_sha256", "line_no"]]
+def _signal(swept: list[dict[str, Any]], limit: float, others: int, marked: Any, events: Any) -> Signal:
+    """One signal for all sweeps of a principal; the figures are those of the largest."""
+    row = max(swept, key=lambda row: (row["n"], -row["session"]))
+    who, numbers = row["principal"], [each["session"] for each in swept]
+    mine = marked.filter((marked.principal == who) & marked.session.isin(numbers))[["original_sha256", "line_no"]]
     return Signal(
         principal=who,
-        session=f"session {number + 1}",
-        statistic="quartile dispersion of the times between inputs",
-        value=_pace(row),
+        session=f"session {row['session'] + 1}" + (f" and {len(swept) - 1} more" if len(swept) > 1 else ""),
+        statistic="evenness of pace (1 - quartile dispersion of the times between inputs)",
+        value=_evenness(row),
         threshold=limit,
         baseline_n=others,
         summary=(
             f"{row['n']} inputs in one session, {row['distinct']} of them different, {row['confident']} answered with full "
-            f"confidences, at a pace of dispersion {_pace(row):.2f} (arrivals at random: {_RANDOM_PACE:.2f})"
+            f"confidences, at an evenness of {_evenness(row):.2f} (arrivals at random: {_RANDOM:.2f})"
         ),
         counter_evidence=(
             "a nightly batch job is just as even and just as varied",

@@ -18,7 +18,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST_YEAR = 2200
 _DIGESTED = re.compile(r"(sha256|key|hash|hmac):[0-9a-fA-F]{8,}|[0-9a-f]{64}")
-_SECRET = re.compile(r"(?i)bearer\s|basic\s|(sk|pk|rk)[-_]\w|gh[pousr]_|github_pat_|xox[abp]-|AKIA[A-Z0-9]|AIza|hf_\w|eyJ[\w-]{8,}\.")
+_SECRET = re.compile(
+    r"(?i)bearer\s|basic\s|(sk|pk|rk)[-_]\w|gh[pousr]_|github_pat_|xox[abp]-|AKIA[A-Z0-9]|AIza|hf_\w|eyJ[\w-]{8,}\."
+)
 
 
 class UnreadableError(Exception):
@@ -49,10 +51,12 @@ class LogFormat(Protocol):
 def text(record: dict[str, Any], key: str) -> str | None:
     """A text field, None where absent. Overlong text keeps its start and its digest, so that two never become one."""
     value = record.get(key)
-    if value is None or value == "":
+    if not value and (value is None or value == ""):
         return None
     if not isinstance(value, str):
         raise UnreadableError(f"{key} is not text")
+    if len(value) <= _LONGEST_TEXT and "\0" not in value:
+        return value
     if len(value) > _LONGEST_TEXT:
         value = f"{value[:200]}… sha256:{hashlib.sha256(value.encode()).hexdigest()[:32]}"
     return value.replace("\0", "\\x00")  # PostgreSQL cannot hold it

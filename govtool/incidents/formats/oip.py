@@ -29,7 +29,7 @@ _ALIASES = {"labels": "label", "probability": "probabilities", "predict_proba": 
 class OpenInferenceProtocol:
     name = "oip"
     title = "Open Inference Protocol (KServe v2) server log"
-    identity = (b'"ts"', b'"principal"', b'"status"', b'"request_id"', b'"model_sha256"')
+    identity: tuple[bytes, ...] = (b'"ts"', b'"principal"', b'"status"', b'"request_id"', b'"model_sha256"')
 
     def recognises(self, record: dict[str, Any]) -> bool:
         endpoint, request = record.get("endpoint"), record.get("request")
@@ -73,19 +73,26 @@ def _inputs(request: dict[str, Any]) -> tuple[int | None, list[str]]:
         return None, []
     if not isinstance(tensors, list):
         raise UnreadableError("inputs is not a list")
-    if all(isinstance(tensor, dict) and tensor.get("data") is None for tensor in tensors):
-        return None, []  # the server kept the shape and dropped the numbers
-    matrices = [_matrix(tensor) for tensor in tensors]
+    matrices = [_matrix(tensor) for tensor in tensors if not _dropped(tensor)]
+    if len(matrices) != len(tensors):
+        return None, []  # the server kept the shape of a tensor and dropped its numbers
     if len({len(matrix) for matrix in matrices}) != 1:
         raise UnreadableError("input tensors of different batch size")
     matrix = matrices[0] if len(matrices) == 1 else np.hstack(matrices)
     return len(matrix), fingerprint.rows(matrix[:MOST_INPUTS])
 
 
+def _dropped(tensor: Any) -> bool:
+    return isinstance(tensor, dict) and tensor.get("data") is None
+
+
 def _shape(tensor: Any) -> list[int]:
     shape = tensor.get("shape") if isinstance(tensor, dict) else None
-    if not isinstance(shape, list) or not shape or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not shape:
         raise UnreadableError("a tensor has no usable shape")
+    for size in shape:
+        if type(size) is not int or size < 0:
+            raise UnreadableError("a tensor has no usable shape")
     return shape
 
 
@@ -106,8 +113,7 @@ def _matrix(tensor: Any) -> NDArray[np.float32]:
         if shape[0]:
             raise UnreadableError("a tensor has rows without numbers")
         return np.zeros((0, 1), np.float32)
-    with np.errstate(over="ignore"):  # what float32 cannot hold became infinite for the model, too
-        return array.reshape(shape[0], -1).astype("<f4")
+    return array.reshape(shape[0], -1).astype("<f4")
 
 
 def _outputs(response: dict[str, Any]) -> tuple[str, int | None]:

@@ -26,7 +26,7 @@ _LATEST = 7_258_118_400  # 2200-01-01
 class OpenAiCapture:
     name = "openai_capture"
     title = "capture of an OpenAI-compatible endpoint"
-    identity = (b'"ts"', b'"key"', b'"ip"', b'"status"', b'"request"')
+    identity: tuple[bytes, ...] = (b'"ts"', b'"key"', b'"ip"', b'"status"', b'"request"')
 
     def recognises(self, record: dict[str, Any]) -> bool:
         request, response = record.get("request"), record.get("response")
@@ -65,7 +65,7 @@ class OpenAiCapture:
 def _when(record: dict[str, Any], response: dict[str, Any]) -> tuple[int, str]:
     """The wrapper's timestamp; else the response's `created`, which is Unix seconds by the API's definition."""
     created = response.get("created")
-    if record.get("ts") is None and type(created) in (int, float) and 0 <= created < _LATEST:
+    if record.get("ts") is None and isinstance(created, int | float) and 0 <= created < _LATEST:
         microseconds = round(created * 1_000_000)
         return microseconds, from_us(microseconds).isoformat()
     return instant(record.get("ts"))
@@ -78,7 +78,9 @@ def _prompt(request: dict[str, Any]) -> tuple[str | None, int | None]:
     asked = {key: request[key] for key in _PROMPTS if request.get(key) not in (None, {}, [], "")}
     if not asked:
         return None, None
-    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest(), _characters(list(asked.values()))
+    return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest(), _characters(
+        list(asked.values())
+    )
 
 
 def _characters(value: Any) -> int:

@@ -1,0 +1,175 @@
+"""Run every detector over an incident's logs and record what each says, also when it says that it cannot tell."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+from sqlalchemy.orm import Session
+
+from govtool.digest import Sha256
+from govtool.evidence import ledger
+from govtool.evidence.vault import Vault
+from govtool.incidents.detectors.catalog import DETECTORS
+from govtool.incidents.detectors.interface import Context, Detector, NotApplicable, Outcome, Signal, records
+from govtool.incidents.engine import Engine, distinct_originals, open_events
+from govtool.incidents.formats.interface import from_us
+from govtool.incidents.models import DetectionRun, Finding, Incident
+from govtool.incidents.service import ingests
+from govtool.incidents.training import build_index, model_of, training_datasets
+from govtool.runtime import new_id
+
+_SHOWN = 200
+_SUSPICIONS = 2
+_SPOOL = 8 << 20
+
+
+def detect(
+    session: Session,
+    vault: Vault,
+    incident: Incident,
+    *,
+    now: datetime,
+    by: str,
+    detectors: Mapping[str, Detector] = DETECTORS,
+) -> tuple[DetectionRun, list[Finding]]:
+    """Judge all preserved logs of the incident.
+
+    Returns:
+        The run, and its findings. A detector that failed or does not apply is in `run.detectors` with its reason.
+
+    Raises:
+        InputError: no log was ingested.
+        EvidenceError: a log's events are missing or altered in the vault.
+        MissingExtraError: the 'logs' extra is not installed.
+    """
+    logs = distinct_originals(ingests(session, incident.id))
+    found: list[tuple[Detector, Signal, dict[str, Any]]] = []
+    statements: list[dict[str, Any]] = []
+    with open_events(vault, logs) as engine:
+        context = _context(session, incident, engine)
+        events = engine.events.filter(engine.events.principal.notnull())
+        for detector in detectors.values():
+            outcome = _run(detector, events, context)
+            statements.append(_statement(detector, outcome))
+            if isinstance(outcome, Outcome):
+                found.extend((detector, signal, _anchors(vault, signal.rows)) for signal in outcome.signals)
+        counts = records(engine.events.agg(n=engine.events.count(), principals=engine.events.principal.nunique()))[0]
+    run = DetectionRun(
+        id=new_id("det"),
+        incident_id=incident.id,
+        ingests=[row.id for row in logs],
+        detectors=statements,
+        n_events=counts["n"],
+        n_principals=counts["principals"],
+    )
+    ledger.record(session, run, now=now, by=by)
+    return run, [_finding(session, run, *each, now=now, by=by) for each in found]
+
+
+def accused(findings: Iterable[Finding]) -> list[str]:
+    """The principals with an exposure, or with suspicions by at least two detectors.
+
+    All others are cleared by the absence of findings, which is no proof of innocence.
+    """
+    suspicions: dict[str, set[str]] = {}
+    exposed: set[str] = set()
+    for finding in findings:
+        if finding.kind == "exposure":
+            exposed.add(finding.principal)
+        else:
+            suspicions.setdefault(finding.principal, set()).add(finding.detector)
+    return sorted(exposed | {who for who, by in suspicions.items() if len(by) >= _SUSPICIONS})
+
+
+def _context(session: Session, incident: Incident, engine: Engine) -> Context:
+    model = model_of(session, incident)
+    if model is None:
+        return Context()
+    index = build_index(training_datasets(session, incident))
+    table = engine.table("training", {"fingerprint": sorted(set(index.fingerprints))}) if index.fingerprints else None
+    return Context(model, index, table)
+
+
+def _run(detector: Detector, events: Any, context: Context) -> Outcome | NotApplicable | Exception:
+    try:
+        return detector.run(events, context)
+    except Exception as error:  # noqa: BLE001 - one detector of many: its failure is recorded, the others still speak
+        return error
+
+
+def _statement(detector: Detector, outcome: Outcome | NotApplicable | Exception) -> dict[str, Any]:
+    """What the run remembers of one detector: also the figures of those it did not flag, highest first."""
+    statement: dict[str, Any] = {
+        "name": detector.name,
+        "version": detector.version,
+        "kind": detector.kind,
+        "technique": detector.technique,
+        "parameters": dict(detector.parameters),
+        "status": "completed",
+        "reason": "",
+        "judged": None,
+        "signals": None,
+        "caveats": [],
+        "numbers": [],
+    }
+    if isinstance(outcome, NotApplicable):
+        return statement | {"status": "not_applicable", "reason": outcome.reason}
+    if isinstance(outcome, Exception):
+        return statement | {"status": "failed", "reason": f"{type(outcome).__name__}: {str(outcome)[:500]}"}
+    flagged = {signal.principal for signal in outcome.signals}
+    highest = sorted(outcome.numbers.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
+    return statement | {
+        "judged": len(outcome.numbers),
+        "signals": len(outcome.signals),
+        "caveats": list(outcome.caveats),
+        "numbers": [{"principal": who, "value": value, "flagged": who in flagged} for who, value in highest],
+    }
+
+
+def _anchors(vault: Vault, rows: Any) -> dict[str, Any]:
+    """Store where the events lie in the originals, as JSON Lines; returns the blob's digest, window and count."""
+    ordered = rows.order_by(["original_sha256", "line_no"])
+    table = ordered[["original_sha256", "line_no", "byte_off", "byte_len", "ts_us"]].to_pyarrow()
+    with tempfile.SpooledTemporaryFile(_SPOOL) as spool:
+        for batch in table.to_batches(8192):
+            columns = [column.to_pylist() for column in batch.columns[:4]]
+            for original, line, offset, length in zip(*columns, strict=True):
+                spool.write(f'{{"length":{length},"line":{line},"offset":{offset},"original":"{original}"}}\n'.encode())
+        spool.seek(0)
+        stored = vault.put_stream(cast("BinaryIO", spool))
+    times: Sequence[int] = table["ts_us"].to_pylist()
+    return {"rows_sha256": stored.sha256, "start": min(times), "end": max(times), "n": len(times)}
+
+
+def _finding(
+    session: Session,
+    run: DetectionRun,
+    detector: Detector,
+    signal: Signal,
+    anchors: dict[str, Any],
+    *,
+    now: datetime,
+    by: str,
+) -> Finding:
+    row = Finding(
+        id=new_id("fnd"),
+        run_id=run.id,
+        incident_id=run.incident_id,
+        detector=detector.name,
+        kind=detector.kind,
+        principal=signal.principal,
+        session=signal.session,
+        statistic=signal.statistic,
+        value=signal.value,
+        threshold=signal.threshold,
+        baseline_n=signal.baseline_n,
+        window_start=from_us(anchors["start"]),
+        window_end=from_us(anchors["end"]),
+        n_events=anchors["n"],
+        rows_sha256=Sha256(anchors["rows_sha256"]),
+        summary=signal.summary,
+        counter_evidence=list(signal.counter_evidence),
+        technique=detector.technique,
+    )
+    return ledger.record(session, row, now=now, by=by)

@@ -1,0 +1,57 @@
+"""What the catalogue says of an attack is what the attack does."""
+
+import numpy as np
+import pytest
+from attack_worlds import FINE, digit_softmax, planted
+
+from govtool.access import Access, reachable
+from govtool.attacks.catalog import ATTACKS
+from govtool.attacks.interface import AttackResult, NotApplicable, Outcome
+
+FAMILIES = {
+    "membership_inference",
+    "model_inversion",
+    "attribute_inference",
+    "property_inference",
+    "data_reconstruction",
+    "training_data_extraction",
+}
+
+
+def run(name: str, access: frozenset[Access]) -> Outcome:
+    target, data = digit_softmax(3) if name == "mi_face" else planted()
+    target = type(target)(target.model, access, target.n_classes)
+    return ATTACKS[name].run(
+        target,
+        data,
+        {"validity": FINE, "shape": [8, 8]} if name == "mi_face" else {"validity": FINE},
+        np.random.default_rng(0),
+    )
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_entry_is_filed_under_its_own_name_and_a_known_family(name: str) -> None:
+    attack = ATTACKS[name]
+    assert attack.name == name
+    assert attack.family in FAMILIES
+    assert attack.taxonomy.startswith("NISTAML.03")
+    assert attack.summary
+    assert "20" in attack.reference
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_runs_with_just_what_it_needs_and_signs_its_result(name: str) -> None:
+    outcome = run(name, frozenset({ATTACKS[name].needs}))
+    assert isinstance(outcome, AttackResult)
+    assert (outcome.attack, outcome.family) == (name, ATTACKS[name].family)
+    assert outcome.access == {ATTACKS[name].needs}
+    assert outcome.knowledge.endswith(".")
+    assert set(outcome.metrics) == set(outcome.baselines)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_does_not_apply_to_whatever_does_not_reach_its_need(name: str) -> None:
+    for exposed in Access:
+        if ATTACKS[name].needs not in reachable(frozenset({exposed})):
+            assert isinstance(run(name, frozenset({exposed})), NotApplicable)
+    assert isinstance(run(name, frozenset()), NotApplicable)

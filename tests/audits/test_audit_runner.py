@@ -1,0 +1,241 @@
+"""Whole runs on a small model that leaks, with commits that are real."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from audit_worlds import N, RECIPE_YAML, draw
+
+from govtool.access import Access
+from govtool.attacks.catalog import ATTACKS
+from govtool.attacks.interface import Attack, AttackResult
+from govtool.audits import service
+from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
+from govtool.errors import EvidenceError, InputError, WorkError
+from govtool.estimate import Estimate
+
+FULL = RECIPE_YAML + "population: population@1\nreferences: 4\nattacks: [loss_threshold, rmia]\nseed: 7\n"
+QUICK = "attacks: [loss_threshold]\npositive_control: false\nseed: 7\n"
+
+
+def fake(run: Any, name: str = "fake", family: str = "attribute_inference", needs: Access = Access.LABELS) -> Attack:
+    return Attack(name=name, family=family, summary="", reference="", taxonomy="", needs=needs, run=run)
+
+
+def found_something(target: Any, data: Any, params: Any, rng: Any) -> AttackResult:
+    return AttackResult(
+        attack="fake",
+        family="attribute_inference",
+        knowledge="None.",
+        access=frozenset({Access.LABELS}),
+        metrics={"rate": Estimate(0.5, 0.4, 0.6, 0.95, 10)},
+        baselines={"rate": 0.5},
+        counts=None,
+        arrays={"drawn": rng.random(3)},
+        detail={},
+    )
+
+
+def rows(ws: Any, kind: Any) -> list[Any]:
+    with ws.read() as session:
+        return list(session.scalars(sa.select(kind).order_by(kind.ledger_index)))
+
+
+def test_a_model_that_learnt_by_heart_is_caught_and_the_control_passes(registered: Any) -> None:
+    done = registered.audit("leaky@1", FULL)
+    by_name = {record.attack: record for record in rows(registered, AttackRecord)}
+
+    assert done.status == "completed"
+    for name in ("loss_threshold", "rmia"):
+        record = by_name[name]
+        assert record.status == "completed", record.reason
+        assert record.metrics["auc"]["low"] > 0.6
+        assert record.detail["positive_control"]["passed"] is True
+        assert record.detail["references"] == 4
+        assert abs(record.detail["mismatch"]["training_records_ratio"] - 1) < 0.01
+        with np.load(BytesIO(registered.vault.read(record.evidence_sha256))) as kept:
+            assert kept["membership"].tolist() == [True] * N + [False] * N
+            assert kept["reference_members"].sum(axis=0).tolist() == [2] * (2 * N)
+            assert int(kept["seed"]) == 7
+    assert by_name["rmia"].counts["members"] == N
+    assert by_name["mi_face"].status == "not_requested"
+
+
+def test_the_started_row_says_what_will_be_done(registered: Any) -> None:
+    registered.audit("leaky@1", QUICK)
+    (run,) = rows(registered, AuditRun)
+    assert run.resolved["counts"] == {"members": N, "nonmembers": N, "population": 0, "evaluation": 0}
+    assert run.resolved["records"]["members"][0]["dataset"] == "members@1"
+    assert len(run.resolved["records"]["members"][0]["sha256"]) == 64
+    assert run.versions["torch"] != "absent"
+    assert registered.vault.read(run.spec_sha256).startswith(b"schema: govtool.audit/v1")
+
+
+def test_the_same_seed_gives_the_same_evidence(registered: Any) -> None:
+    first, second = registered.audit("leaky@1", FULL), registered.audit("leaky@1", FULL)
+    digests = {
+        run: [record.evidence_sha256 for record in rows(registered, AttackRecord) if record.run_id == run]
+        for run in (first.run_id, second.run_id)
+    }
+    assert digests[first.run_id] == digests[second.run_id]
+    assert sum(digest is not None for digest in digests[first.run_id]) == 2
+
+
+def test_another_seed_gives_other_evidence(registered: Any) -> None:
+    catalogue = {"fake": fake(found_something)}
+    for seed in (1, 2):
+        registered.audit("leaky@1", f"seed: {seed}\n", attacks=catalogue)
+    one, two = (record.evidence_sha256 for record in rows(registered, AttackRecord))
+    assert one != two
+
+
+def test_a_crash_leaves_the_started_row_and_no_outcome(registered: Any) -> None:
+    def die(*_given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        registered.audit(
+            "leaky@1", "seed: 1\n", attacks={"fine": fake(found_something, "fine"), "dies": fake(die, "dies")}
+        )
+    (run,) = rows(registered, AuditRun)
+    assert rows(registered, AuditOutcome) == []
+    assert [record.attack for record in rows(registered, AttackRecord)] == ["fine"]
+    with registered.read() as session:
+        assert service.run_status(session, run) == "started"
+        assert service.latest_records(session, run.model_version_id) == []
+
+
+def test_one_attack_that_fails_does_not_stop_the_others_and_quotes_no_data(registered: Any) -> None:
+    def breaks(*_given: Any) -> Any:
+        raise ValueError("patient 4711")
+
+    def refuses(*_given: Any) -> Any:
+        raise WorkError("the server went away")
+
+    catalogue = {"a": fake(breaks, "a"), "b": fake(refuses, "b"), "c": fake(found_something, "c")}
+    done = registered.audit("leaky@1", "seed: 1\n", attacks=catalogue)
+    assert [(found.status, found.reason) for found in done.attacks] == [
+        ("failed", "unexpected ValueError"),
+        ("failed", "the server went away"),
+        ("completed", ""),
+    ]
+    assert done.status == "completed"
+
+
+def test_a_result_the_ledger_cannot_hold_is_a_failure_and_not_a_lost_run(registered: Any) -> None:
+    def unholdable(*given: Any) -> Any:
+        found = found_something(*given)
+        return AttackResult(**{**vars(found), "detail": {"rate": float("nan")}})
+
+    done = registered.audit(
+        "leaky@1", "seed: 1\n", attacks={"a": fake(unholdable, "a"), "b": fake(found_something, "b")}
+    )
+    assert [found.status for found in done.attacks] == ["failed", "completed"]
+
+
+def test_a_run_whose_every_attack_failed_has_failed(registered: Any) -> None:
+    def breaks(*_given: Any) -> Any:
+        raise ValueError
+
+    done = registered.audit("leaky@1", "seed: 1\n", attacks={"a": fake(breaks, "a")})
+    assert done.status == "failed"
+    (outcome,) = rows(registered, AuditOutcome)
+    assert outcome.error == "every attack that was run failed"
+
+
+def test_changed_data_stops_the_run_and_is_remembered(registered: Any) -> None:
+    with (registered.folder / "members.npz").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(EvidenceError, match="not the registered dataset"):
+        registered.audit("leaky@1", QUICK)
+    (outcome,) = rows(registered, AuditOutcome)
+    assert outcome.status == "failed"
+    assert "not the registered dataset" in outcome.error
+
+
+def test_what_the_deployment_hides_is_not_applicable(registered: Any) -> None:
+    registered.deploy("labels-only", "leaky@1", Access.LABELS)
+    done = registered.audit("leaky@1", "seed: 1\n")
+    assert {found.attack: found.status for found in done.attacks} == dict.fromkeys(ATTACKS, "not_applicable")
+    assert "deployment labels-only exposes only: labels" in done.attacks[0].reason
+    (run,) = rows(registered, AuditRun)
+    assert run.access == ["labels"]
+
+
+def test_several_deployments_must_be_told_apart(registered: Any) -> None:
+    for name in ("inside", "outside"):
+        registered.deploy(name, "leaky@1", Access.PROBABILITIES)
+    with pytest.raises(InputError, match="several deployments: inside, outside"):
+        registered.audit("leaky@1", QUICK)
+    assert rows(registered, AuditRun) == []
+    assert registered.audit("leaky@1", QUICK + "target: {deployment: inside}\n").target == "deployment inside"
+
+
+def test_a_deployment_of_another_version_is_refused(registered: Any) -> None:
+    registered.model("other@1", endpoint="http://127.0.0.1:1")
+    registered.deploy("elsewhere", "other@1", Access.LABELS)
+    with pytest.raises(InputError, match="serves other@1, not leaky@1"):
+        registered.audit("leaky@1", "target: {deployment: elsewhere}\n")
+
+
+def test_a_model_without_lineage_needs_its_members_named(registered: Any) -> None:
+    registered.model("bare@1", artifact=registered.folder / "leaky.safetensors", factory="mlp", factory_params={})
+    with pytest.raises(InputError, match="no members"):
+        registered.audit("bare@1", QUICK)
+
+
+def test_a_population_that_overlaps_makes_membership_untestable(registered: Any) -> None:
+    done = registered.audit("leaky@1", QUICK + "population: [population@1, {dataset: members@1, rows: '0:3'}]\n")
+    assert done.attacks[0].status == "not_testable"
+    assert done.attacks[0].reason.startswith("3 population records are also members")
+
+
+def test_judges_that_know_the_members_make_inversion_untestable(registered: Any) -> None:
+    done = registered.audit("leaky@1", "attacks: [mi_face]\nevaluation: {dataset: members@1, rows: '0:50'}\n")
+    assert {found.attack: found.status for found in done.attacks}["mi_face"] == "not_testable"
+    assert "50 evaluation records" in {found.attack: found.reason for found in done.attacks}["mi_face"]
+
+
+def test_without_a_recipe_reference_attacks_are_untestable_and_say_why(registered: Any) -> None:
+    done = registered.audit("leaky@1", "attacks: [rmia]\npopulation: population@1\n")
+    assert {found.attack: (found.status, found.reason) for found in done.attacks}["rmia"] == (
+        "not_testable",
+        "the spec gives no recipe, or no references, so no reference model could be trained",
+    )
+
+
+def test_groups_that_differ_without_the_model_void_the_figures(registered: Any) -> None:
+    features, labels = draw("nonmembers")
+    registered.dataset("drifted@1", features + 1, labels)
+    registered.audit("leaky@1", QUICK + "nonmembers: drifted@1\n")
+    record = rows(registered, AttackRecord)[0]
+    assert record.status == "void"
+    assert "differ without the model" in record.reason
+    assert record.metrics["auc"]["value"] > 0.5  # kept, and nobody may use it
+
+
+def test_records_of_another_shape_are_refused(registered: Any) -> None:
+    registered.dataset("wide@1", np.zeros((20, 5), dtype=np.float32), np.zeros(20, dtype=np.int64))
+    with pytest.raises(InputError, match="nonmembers have 5 features, members 12"):
+        registered.audit("leaky@1", QUICK + "nonmembers: wide@1\n")
+
+
+def test_labels_the_model_has_no_class_for_are_refused(registered: Any) -> None:
+    features, labels = draw("nonmembers")
+    registered.dataset("odd@1", features, labels + 2)
+    with pytest.raises(InputError, match="labels lie outside the model's classes 0 to 2"):
+        registered.audit("leaky@1", QUICK + "nonmembers: odd@1\n")
+
+
+def test_a_spec_cannot_mark_its_own_work(registered: Any) -> None:
+    with pytest.raises(InputError, match="'positive_control' is measured by the audit"):
+        registered.audit("leaky@1", "attacks: {loss_threshold: {positive_control: {passed: true}}}\n")
+
+
+def test_progress_is_told_step_by_step(registered: Any) -> None:
+    told: list[str] = []
+    registered.audit("leaky@1", QUICK, progress=lambda step, _done, _total: told.append(step))
+    assert told[0] == "open the target"
+    assert told[-1] == "attacks"

@@ -1,0 +1,128 @@
+"""Every bad spec says what is wrong and on which line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from govtool.audits import spec as specs
+from govtool.errors import InputError
+
+KNOWN = ("loss_threshold", "rmia")
+HEAD = "schema: govtool.audit/v1\n"
+
+BAD = [
+    ("empty file", "", 1, "the top level must be a mapping"),
+    ("a list", "- schema\n", 1, "the top level must be a mapping"),
+    ("no schema", "seed: 1\n", 1, "the key 'schema' is missing"),
+    ("another schema", "\nschema: govtool.audit/v2\n", 2, "schema: input should be 'govtool.audit/v1'"),
+    ("unknown key", HEAD + "seed: 1\nmember: a@1\n", 3, "unknown key 'member'"),
+    ("key twice", HEAD + "seed: 1\nseed: 2\n", 3, "the key 'seed' stands here twice"),
+    ("tab", HEAD + "target:\n\tdeployment: x\n", 3, "a tab is used for indentation"),
+    ("broken", HEAD + "attacks: [rmia\nseed: 1\n", 3, "not valid YAML"),
+    ("alias", HEAD + "members: &m a@1\nnonmembers: *m\n", 3, "YAML aliases are not accepted"),
+    ("tag", HEAD + "seed: !!python/object/apply:os.system [id]\n", 2, "a value of the kind"),
+    ("date", HEAD + "seed: 2026-01-01\n", 2, "a value of the kind 'timestamp'"),
+    ("not finite", HEAD + "attacks:\n  rmia:\n    gamma: .nan\n", 4, "not a finite number"),
+    ("huge integer", HEAD + "seed: 99999999999999999999\n", 2, "an integer beyond 2^53"),
+    ("number as key", HEAD + "1: 2\n", 2, "a key must be text"),
+    ("two documents", HEAD + "---\nseed: 1\n", 2, "not valid YAML"),
+    ("deep", HEAD + "seed: " + "[" * 30 + "]" * 30 + "\n", 2, "nested deeper than 20"),
+    ("seed as text", HEAD + "seed: '7'\n", 2, "seed: input should be a valid integer"),
+    ("negative seed", HEAD + "seed: -1\n", 2, "seed: input should be greater than or equal to 0"),
+    ("odd references", HEAD + "\nreferences: 7\n", 3, "must be even"),
+    ("dataset without version", HEAD + "members: patients\n", 2, "'patients' is not a dataset version"),
+    ("bad rows", HEAD + "members:\n  dataset: a@1\n  rows: first\n", 4, "'first' is not a range of rows"),
+    ("bad rows in a list", HEAD + "members:\n- b@1\n- dataset: a@1\n  rows: first\n", 5, "'first' is not a range"),
+    (
+        "rows read as a number",
+        HEAD + "members: {dataset: a@1, rows: 10:50}\n",
+        2,
+        "rows: input should be a valid string",
+    ),
+    ("no datasets", HEAD + "members: []\n", 2, "an empty list of datasets"),
+    ("unknown key in a dataset", HEAD + "members:\n  dataset: a@1\n  row: '0:5'\n", 4, "unknown key 'row'"),
+    ("both targets", HEAD + "target: {deployment: a, endpoint: 'http://b', model: c}\n", 2, "not both"),
+    ("endpoint without model", HEAD + "target:\n  endpoint: http://b\n", 2, "belong together"),
+    (
+        "endpoint of another kind",
+        HEAD + "target: {endpoint: 'file:///etc', model: m}\n",
+        2,
+        "must be a http:// or https://",
+    ),
+    ("empty target", HEAD + "target: {}\n", 2, "give 'deployment' or 'endpoint'"),
+    ("unknown attack", HEAD + "attacks:\n- rmia\n- loss\n", 4, "unknown attack 'loss'"),
+    ("unknown attack in a mapping", HEAD + "attacks:\n  rmia: {}\n  los: {}\n", 4, "unknown attack 'los'"),
+    ("no attacks", HEAD + "attacks: []\n", 2, "no attack is named"),
+    ("recipe typo", HEAD + "recipe:\n  factory: mlp\n  epoch: 3\n", 4, "unknown key 'epoch'"),
+    ("recipe of two kinds", HEAD + "recipe: {factory: mlp, sklearn: sklearn.svm.SVC}\n", 2, "not both"),
+    ("label noise above one", HEAD + "recipe:\n  label_noise: 1.5\n", 3, "less than 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_bad_spec_names_the_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        specs.parse(text.encode(), "audit.yaml", KNOWN)
+    assert message in caught.value.message
+    assert caught.value.where == f"audit.yaml:{line}"
+
+
+def test_unknown_attacks_are_answered_with_the_known_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        specs.parse((HEAD + "attacks: [mia]\n").encode(), "audit.yaml", KNOWN)
+    assert caught.value.hint == "known: loss_threshold, rmia"
+
+
+def test_an_unknown_key_is_answered_with_the_keys_of_that_place() -> None:
+    with pytest.raises(InputError) as caught:
+        specs.parse((HEAD + "recipe: {epoch: 3}\nsed: 1\n").encode(), "audit.yaml", KNOWN)
+    assert "epochs" in caught.value.hint
+    assert "1 more to correct" in caught.value.hint
+
+
+@pytest.mark.parametrize(("data", "line"), [(b"schema: a\nseed: \xff\n", 2), (b"schema: a\nseed: '\x00'\n", 2)])
+def test_bytes_that_are_not_text_name_the_line(data: bytes, line: int) -> None:
+    with pytest.raises(InputError) as caught:
+        specs.parse(data, "audit.yaml", KNOWN)
+    assert caught.value.where == f"audit.yaml:{line}"
+
+
+def test_a_spec_of_megabytes_is_refused_unread() -> None:
+    with pytest.raises(InputError, match="larger than 1 MiB"):
+        specs.parse(b"#" * (1 << 20) + b"x", "audit.yaml", KNOWN)
+
+
+def test_the_example_in_the_documentation_is_a_valid_spec() -> None:
+    text = (specs.__doc__ or "").split("::\n", 1)[1]
+    spec = specs.parse("\n".join(line[4:] for line in text.splitlines()).encode(), "audit.yaml", KNOWN)
+    assert spec.attacks == {"loss_threshold": {}, "rmia": {}}
+    assert spec.members == [specs.DatasetRows(dataset="patients-train@1")]
+    assert list(spec.nonmembers[0].range(1000)) == list(range(600, 1000))
+    assert spec.recipe is not None
+    assert spec.recipe.epochs == 150
+
+
+def test_defaults_ask_lineage_and_run_everything() -> None:
+    spec = specs.parse(HEAD.encode(), "audit.yaml", KNOWN)
+    assert (spec.members, spec.attacks, spec.references, spec.positive_control) == ([], None, 8, True)
+
+
+def test_parameters_of_attacks_are_kept() -> None:
+    spec = specs.parse((HEAD + "attacks:\n  rmia: {mode: offline}\n  loss_threshold:\n").encode(), "a", KNOWN)
+    assert spec.attacks == {"rmia": {"mode": "offline"}, "loss_threshold": {}}
+
+
+@given(st.integers(-20, 20) | st.none(), st.integers(-20, 20) | st.none(), st.integers(1, 5) | st.none())
+def test_rows_mean_what_python_means(start: int | None, stop: int | None, step: int | None) -> None:
+    text = ":".join(
+        "" if part is None else str(part) for part in ((start, stop) if step is None else (start, stop, step))
+    )
+    assert list(specs.DatasetRows(dataset="a@1", rows=text).range(12)) == list(range(12))[slice(start, stop, step)]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_cause_anything_but_a_spec_or_an_input_error(data: bytes) -> None:
+    try:
+        specs.parse(data, "audit.yaml", KNOWN)
+    except InputError as error:
+        assert error.where.startswith("audit.yaml")

@@ -1,0 +1,238 @@
+"""The ledger: leaves, lock, checkpoints, and triggers that refuse every change."""
+
+import subprocess
+import sys
+from datetime import datetime
+
+import ledger_rows
+import pytest
+import sqlalchemy as sa
+from ledger_rows import add_exhibit, add_model, unprotect
+from sqlalchemy.orm import Session
+
+from govtool import db
+from govtool.db import Base
+from govtool.errors import EvidenceError
+from govtool.evidence import ledger, merkle
+from govtool.evidence.models import CustodyEvent, LedgerCheckpoint, LedgerLeaf
+from govtool.evidence.note import Signer, TreeHead
+from govtool.evidence.schema import evidence_tables
+from govtool.evidence.vault import Vault
+from govtool.evidence.verify import verify
+from govtool.registry.models import Model
+from govtool.runtime import new_id
+
+
+def test_the_root_is_the_merkle_root_of_the_entries(session: Session) -> None:
+    for number in range(11):
+        assert ledger.append(session, b"%d" % number) == number
+        frontier = merkle.Frontier()
+        for leaf in range(number + 1):
+            frontier.add(merkle.leaf_hash(b"%d" % leaf))
+        assert merkle.root(number + 1, ledger.stored(session)) == frontier.root()
+
+
+def test_a_recorded_row_reads_back_to_its_very_entry(session: Session, vault: Vault, now: datetime) -> None:
+    item = add_exhibit(session, vault, now)
+    session.expire_all()
+    data = session.scalar(sa.select(LedgerLeaf.data).where(LedgerLeaf.idx == item.ledger_index))
+    assert ledger.entry(type(item), ledger.values(item)) == data
+    assert item.sha256.encode() in data
+
+
+def test_a_value_that_would_not_read_back_is_refused_at_once(session: Session, now: datetime) -> None:
+    row = Model(id=new_id("mod"), name="m", description="", owner=True, purpose="")  # type: ignore[arg-type]
+    with pytest.raises((ValueError, sa.exc.StatementError)):
+        ledger.record(session, row, now=now, by="tester")
+
+
+def test_a_number_that_json_cannot_carry_is_refused(session: Session, vault: Vault, now: datetime) -> None:
+    item = add_exhibit(session, vault, now)
+    row = CustodyEvent(
+        id="cus-1", item_id=item.id, action="access", purpose="p", detail={"x": float("nan")}, produced_sha256=None
+    )
+    with pytest.raises(ValueError, match="nan"):
+        ledger.record(session, row, now=now, by="tester")
+
+
+def test_a_checkpoint_is_signed_once_per_size(session: Session, signer: Signer, now: datetime) -> None:
+    assert ledger.checkpoint(session, signer, now=now) is None  # nothing to sign
+    add_model(session, "a", now)
+    row = ledger.checkpoint(session, signer, now=now)
+    assert row is not None
+    head = TreeHead.parse(signer.verifier.verify(row.note))
+    assert (head.origin, head.size, head.root) == (signer.name, 1, merkle.root(1, ledger.stored(session)))
+    assert ledger.checkpoint(session, signer, now=now) is None
+
+
+def test_a_ledger_that_does_not_extend_its_last_head_is_not_signed(
+    signed: sa.Engine, signer: Signer, now: datetime
+) -> None:
+    with db.session_scope(signed) as session:
+        for table in ("custody_event", "ledger_leaf"):
+            unprotect(session, table)
+        session.execute(sa.text("DELETE FROM custody_event"))
+        session.execute(sa.text("DELETE FROM ledger_leaf WHERE idx = 6"))
+    with pytest.raises(EvidenceError, match="does not extend"), db.session_scope(signed) as session:
+        ledger.checkpoint(session, signer, now=now)
+
+
+def test_a_damaged_subtree_stops_the_signature(signed: sa.Engine, signer: Signer, now: datetime) -> None:
+    with db.session_scope(signed) as session:
+        unprotect(session, "ledger_node")
+        session.execute(sa.text("UPDATE ledger_node SET hash = zeroblob(32) WHERE level = 2"))
+    with pytest.raises(EvidenceError, match="nothing was signed"), db.session_scope(signed) as session:
+        add_model(session, "more", now)
+        ledger.checkpoint(session, signer, now=now)
+    with db.session_scope(signed, read=True) as session:
+        assert ledger.size(session) == 7  # the whole command was undone
+
+
+def test_a_missing_subtree_is_an_evidence_error(session: Session) -> None:
+    with pytest.raises(EvidenceError, match="no subtree 3/0"):
+        ledger.stored(session)(3, 0)
+
+
+def test_every_table_of_the_domains_is_known() -> None:
+    tables = evidence_tables()
+    own = {"ledger_leaf", "ledger_node", "ledger_checkpoint"}
+    assert set(Base.metadata.tables) == set(tables) | own
+    assert all("ledger_index" in cls.__table__.columns for cls in tables.values())
+
+
+def first_rows(engine: sa.Engine, vault: Vault, signer: Signer, now: datetime) -> None:
+    with db.session_scope(engine) as session:
+        for number in range(2):
+            add_model(session, f"m{number}", now)
+        add_exhibit(session, vault, now)
+        ledger.checkpoint(session, signer, now=now)
+
+
+def refused(engine: sa.Engine, statement: str) -> bool:
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.text(statement))
+    except sa.exc.DBAPIError as error:
+        return "is evidence" in str(error.orig)
+    return False
+
+
+def force_a_row(engine: sa.Engine, table: sa.Table) -> None:
+    """Some row in a table that no test data reaches: constraints off, any value of the right type."""
+    values: dict[str, object] = {}
+    for column in table.columns:
+        if isinstance(column.type, sa.LargeBinary):
+            values[column.key] = b"x"
+        elif isinstance(column.type, sa.Integer | sa.Float):
+            values[column.key] = 77
+        elif isinstance(column.type, sa.JSON):
+            values[column.key] = {}
+        elif isinstance(column.type, db.UtcDateTime):
+            values[column.key] = ledger_rows.START
+        else:
+            values[column.key] = "x"
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+        else:
+            connection.execute(sa.text("SET session_replication_role = replica"))
+        connection.execute(sa.insert(table).values(values))
+        connection.commit()
+        connection.invalidate()
+
+
+def check_every_table(engine: sa.Engine) -> None:
+    evidence_tables()
+    for table in Base.metadata.sorted_tables:
+        force_a_row(engine, table)
+        column = next(iter(table.columns)).name
+        with engine.connect() as connection:
+            before = connection.scalar(sa.select(sa.func.count()).select_from(table))
+        assert before, table.name
+        assert refused(engine, f"UPDATE {table.name} SET {column} = {column}"), f"UPDATE {table.name}"
+        assert refused(engine, f"DELETE FROM {table.name}"), f"DELETE {table.name}"
+        if engine.dialect.name == "postgresql":
+            assert refused(engine, f"TRUNCATE {table.name} CASCADE"), f"TRUNCATE {table.name}"
+        with engine.connect() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == before
+
+
+def test_sqlite_refuses_to_change_or_delete_any_row_of_any_table(engine: sa.Engine) -> None:
+    check_every_table(engine)
+
+
+@pytest.mark.postgres
+def test_postgresql_refuses_to_change_delete_or_truncate_any_table(postgres: sa.Engine) -> None:
+    check_every_table(postgres)
+
+
+def append_at_once(engine: sa.Engine, vault: Vault, signer: Signer, now: datetime, *, writers: int, each: int) -> None:
+    url = engine.url.render_as_string(hide_password=False)
+    words = [sys.executable, ledger_rows.__file__, "append", url, "-", str(writers), str(each)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    with db.session_scope(engine) as session:
+        ledger.checkpoint(session, signer, now=now)
+    with db.session_scope(engine, read=True) as session:
+        names = set(session.scalars(sa.select(Model.name)))
+        assert names == {f"w{writer}-{number}" for writer in range(writers) for number in range(each)}
+        assert list(session.scalars(sa.select(LedgerLeaf.idx).order_by(LedgerLeaf.idx))) == list(range(writers * each))
+        result = verify(session, vault, signer.verifier)
+    assert (result.problems, result.leaves, result.unsigned) == ((), writers * each, 0)
+
+
+def test_eight_processes_append_to_sqlite_at_once(
+    engine: sa.Engine, vault: Vault, signer: Signer, now: datetime
+) -> None:
+    append_at_once(engine, vault, signer, now, writers=8, each=5)
+
+
+@pytest.mark.postgres
+def test_eight_processes_append_to_postgresql_at_once(
+    postgres: sa.Engine, vault: Vault, signer: Signer, now: datetime
+) -> None:
+    append_at_once(postgres, vault, signer, now, writers=8, each=5)
+
+
+@pytest.mark.postgres
+def test_postgresql_verifies_and_names_what_was_altered(
+    postgres: sa.Engine, vault: Vault, signer: Signer, now: datetime
+) -> None:
+    first_rows(postgres, vault, signer, now)
+    with db.session_scope(postgres, read=True) as session:
+        assert verify(session, vault, signer.verifier).ok
+    with db.session_scope(postgres) as session:
+        unprotect(session, "evidence_item")
+        session.execute(sa.text("UPDATE evidence_item SET authority = 'none'"))
+    with db.session_scope(postgres, read=True) as session:
+        (problem,) = verify(session, vault, signer.verifier).problems
+    assert (problem.kind, "server.log" in problem.item, "authority" in problem.detail) == ("row", True, True)
+
+
+@pytest.mark.postgres
+def test_a_read_on_postgresql_is_one_snapshot(postgres: sa.Engine, vault: Vault, signer: Signer, now: datetime) -> None:
+    first_rows(postgres, vault, signer, now)
+    with db.session_scope(postgres, read=True) as reader:
+        before = ledger.size(reader)
+        with db.session_scope(postgres) as writer:
+            add_model(writer, "meanwhile", now)
+        assert ledger.size(reader) == before
+        assert verify(reader, vault, signer.verifier).ok
+
+
+def test_a_read_on_sqlite_is_one_snapshot(signed: sa.Engine, vault: Vault, signer: Signer, now: datetime) -> None:
+    with db.session_scope(signed, read=True) as reader:
+        before = ledger.size(reader)
+        with db.session_scope(signed) as writer:
+            add_model(writer, "meanwhile", now)
+        assert ledger.size(reader) == before
+        assert verify(reader, vault, signer.verifier).ok
+
+
+def test_a_failed_command_leaves_no_entry(engine: sa.Engine, now: datetime) -> None:
+    with pytest.raises(RuntimeError), db.session_scope(engine) as session:
+        add_model(session, "a", now)
+        raise RuntimeError
+    with db.session_scope(engine, read=True) as session:
+        assert ledger.size(session) == 0
+        assert session.scalars(sa.select(LedgerCheckpoint)).all() == []

@@ -1,0 +1,60 @@
+"""Checkpoints kept in a file: whole lines, torn lines, and several writers."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from govtool.errors import WorkError
+from govtool.evidence.witness import Witnessed, witness, witnessed
+
+
+def test_notes_come_back_in_order(tmp_path: Path) -> None:
+    for note in ("a\n1\n\n— a b\n", "a\n2\n\n— a ü\n"):
+        witness(tmp_path / "log", note)
+    assert witnessed(tmp_path / "log") == Witnessed(("a\n1\n\n— a b\n", "a\n2\n\n— a ü\n"))
+
+
+def test_an_absent_file_holds_nothing(tmp_path: Path) -> None:
+    assert witnessed(tmp_path / "absent") == Witnessed()
+
+
+def test_every_place_a_crash_can_tear_the_last_line_at_loses_only_that_line(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    witness(path, "first\n")
+    kept = len(path.read_bytes())
+    witness(path, "second\n")
+    whole = path.read_bytes()
+    for end in range(kept, len(whole)):
+        path.write_bytes(whole[:end])
+        assert witnessed(path) == Witnessed(("first\n",))
+        witness(path, "third\n")
+        found = witnessed(path)
+        assert found.notes[0] == "first\n"
+        assert found.notes[-1] == "third\n"
+
+
+def test_a_line_that_holds_no_note_is_counted(tmp_path: Path) -> None:
+    witness(tmp_path / "log", "a\n")
+    with (tmp_path / "log").open("ab") as stream:
+        stream.write(b'garbage\n{"other": 1}\n[]\n\xff\n')
+    witness(tmp_path / "log", "b\n")
+    assert witnessed(tmp_path / "log") == Witnessed(("a\n", "b\n"), (2, 3, 4, 5))
+
+
+def test_writers_at_once_keep_each_others_lines_whole(tmp_path: Path) -> None:
+    notes = [f"{number}\n" * 50 for number in range(40)]
+    threads = [threading.Thread(target=witness, args=(tmp_path / "log", note)) for note in notes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = witnessed(tmp_path / "log")
+    assert (sorted(found.notes), found.damaged) == (sorted(notes), ())
+
+
+def test_a_file_that_cannot_be_written_or_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match="could not be kept"):
+        witness(tmp_path, "a\n")
+    with pytest.raises(WorkError, match="cannot be read"):
+        witnessed(tmp_path)

@@ -1,0 +1,283 @@
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+import sqlalchemy as sa
+from policy_builders import NOW, attack, counts, dataset, deployment, facts, metric, policies, policy, rule
+from policy_world import LEAKING, SOUND, audit, register
+
+from govtool import resources
+from govtool.access import Access
+from govtool.digest import Sha256, canonical_json, sha256_bytes
+from govtool.errors import AmbiguousError, EvidenceError, NotFoundError
+from govtool.evidence.models import LedgerLeaf
+from govtool.policy import gate
+from govtool.policy.cases import run
+from govtool.policy.document import ExposureCheck, NoOpenIncidentCheck, When, load
+from govtool.policy.gate import evaluate
+from govtool.policy.models import Decision
+from govtool.policy.result import of, soften
+from govtool.verdict import GateOutcome, Verdict
+
+GOOD, BAD = attack(found=counts(0.5, 0.5)), attack(found=counts(0.9, 0.1))
+INCIDENT = rule(NoOpenIncidentCheck(type="no_open_incident"), "INC-001")
+
+
+def judge(policy_set, known=None):
+    return evaluate(policy_set, known or facts(GOOD), NOW)
+
+
+def test_empty_policy_fails() -> None:
+    found = judge(policies(policy()))
+    assert found.outcome is GateOutcome.NO_GO
+    assert found.reason == "No rule in force applies to this version, so nothing shows that it may ship."
+
+
+def test_no_applicable_rule_fails() -> None:
+    found = judge(policies(rule(metric(), when=When(level_at_least=3))))
+    assert (found.outcome, found.rules) == (GateOutcome.NO_GO, ())
+
+
+def test_all_rules_met_is_go_and_tells_the_measured_one() -> None:
+    found = judge(policies(INCIDENT, rule(metric())))
+    assert found.outcome is GateOutcome.GO
+    assert found.reason.startswith("All 2 rules that apply are met. Of an equal mix of people")
+
+
+def test_the_worst_rule_gives_the_reason() -> None:
+    found = judge(policies(INCIDENT, rule(metric(), "AA"), rule(metric(name="mia.auc"), "BB")), facts(BAD))
+    assert found.outcome is GateOutcome.NO_GO
+    assert found.reason == next(one.sentence for one in found.rules if one.id == "AA")
+
+
+def test_missing_evidence_is_undecided() -> None:
+    assert judge(policies(INCIDENT, rule(metric())), facts()).outcome is GateOutcome.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("severity", "known", "verdict", "outcome"),
+    [
+        ("warn", facts(BAD), Verdict.WARN, GateOutcome.GO_WITH_CONDITIONS),
+        ("warn", facts(), Verdict.NOT_RUN, GateOutcome.GO_WITH_CONDITIONS),
+        ("warn", facts(GOOD), Verdict.PASS, GateOutcome.GO),
+        ("info", facts(BAD), Verdict.WARN, GateOutcome.GO),
+        ("block", facts(BAD), Verdict.FAIL, GateOutcome.NO_GO),
+    ],
+)
+def test_what_a_rule_weighs_beside_a_met_blocking_one(severity, known, verdict, outcome) -> None:
+    found = judge(policies(INCIDENT, rule(metric(), "MIA-001", severity)), known)
+    assert (found.rules[1].verdict, found.outcome) == (verdict, outcome)
+
+
+def test_a_softened_failure_stays_visible() -> None:
+    found = judge(policies(INCIDENT, rule(metric(), "MIA-001", "warn")), facts(BAD)).rules[1]
+    assert (found.verdict, found.found) == (Verdict.WARN, Verdict.FAIL)
+    assert found.sentence.endswith("This rule warns and does not block.")
+    assert found.to_dict()["found"] == "FAIL"
+
+
+def test_only_info_rules_decide_nothing() -> None:
+    assert judge(policies(rule(metric(), severity="info"))).outcome is GateOutcome.NO_GO
+
+
+def test_only_warnings_give_no_clean_go() -> None:
+    found = judge(policies(rule(metric(), severity="warn")))
+    assert found.outcome is GateOutcome.GO_WITH_CONDITIONS
+    assert any("No blocking rule applies" in note for note in found.notes)
+
+
+def test_warn_mode_turns_blocks_into_conditions_and_says_so() -> None:
+    found = judge(policies(rule(metric()), mode="warn"), facts(BAD))
+    assert found.outcome is GateOutcome.GO_WITH_CONDITIONS
+    assert (found.rules[0].severity, found.rules[0].verdict, found.rules[0].found) == (
+        "warn",
+        Verdict.WARN,
+        Verdict.FAIL,
+    )
+    assert "warn mode, so this does not block yet" in found.reason
+    assert "The policy p is in warn mode." in found.notes
+
+
+def test_dry_run_counts_for_nothing_not_even_for_go() -> None:
+    trial = policy(rule(metric(), "NEW-001"), mode="dry-run", name="trial")
+    found = judge(policies(trial, policy(INCIDENT)), facts(BAD))
+    assert found.outcome is GateOutcome.GO
+    assert found.rules[0].verdict is Verdict.WARN
+    assert judge(policies(trial)).outcome is GateOutcome.NO_GO, "nothing is enforced"
+
+
+def test_a_policy_that_is_not_in_force_yet_is_left_out_aloud() -> None:
+    later = policy(rule(metric(), "NEW-001"), effective_from=date(2026, 3, 11), name="later")
+    found = judge(policies(later, policy(INCIDENT)), facts(BAD))
+    assert [one.id for one in found.rules] == ["INC-001"]
+    assert found.notes == ("The policy later is not in force before 2026-03-11.",)
+    today = policy(rule(metric(), "NEW-001"), effective_from=date(2026, 3, 10))
+    assert judge(policies(today), facts(BAD)).outcome is GateOutcome.NO_GO
+
+
+def test_soften_leaves_a_met_warning_alone() -> None:
+    met = of(rule(metric(), severity="warn"), Verdict.PASS, "Fine.")
+    assert soften(met, "enforce") == met
+    assert soften(replace(met, severity="block"), "enforce").severity == "block"
+
+
+@pytest.mark.parametrize(
+    ("when", "known", "expected"),
+    [
+        (When(level_at_least=2), facts(level=1), False),
+        (When(level_at_least=2), facts(level=2), True),
+        (When(level_at_least=3), facts(level=None), True),
+        (When(audience=("public",)), facts(), False),
+        (When(audience=("internal",)), facts(), True),
+        (When(audience=("public",)), facts(deployments=()), True),
+        (When(environment=("staging",)), facts(), False),
+        (When(exposes=(Access.LABELS,)), facts(), True),
+        (When(exposes=(Access.LOGITS,)), facts(), False),
+        (When(class_unit=("person",)), facts(), False),
+        (When(class_unit=("person",)), facts(datasets=(dataset(), dataset(class_unit="person"))), True),
+        (When(class_unit=("unknown",)), facts(datasets=()), True),
+    ],
+)
+def test_when_a_rule_applies(when: When, known, expected: bool) -> None:
+    assert bool(judge(policies(rule(metric(), when=when)), known).rules) is expected
+
+
+def test_conditions_on_deployments_must_meet_in_one_of_them() -> None:
+    when = When(audience=("public",), exposes=(Access.WEIGHTS,))
+    apart = facts(deployments=(deployment("weights"), deployment("labels", audience="public")))
+    check = ExposureCheck(type="exposure", forbid=("weights",))
+    assert not judge(policies(rule(check, when=when)), apart).rules
+    together = facts(deployments=(deployment("weights", audience="public"),))
+    assert judge(policies(rule(check, when=when)), together).rules
+
+
+def test_an_unknown_level_is_said() -> None:
+    found = judge(policies(INCIDENT), facts(level=None, level_reason="unclassified: visits@1"))
+    assert found.notes == (
+        "The level of its data is unknown (unclassified: visits@1), so it is judged as level 3, special.",
+    )
+
+
+def test_the_shipped_policy_passes_its_own_tests() -> None:
+    folder = resources.find("policies")
+    results = run(folder / "tests", load(folder))
+    assert len(results) >= 5
+    assert [result.differences for result in results] == [()] * len(results)
+    assert {result.outcome for result in results} == {"GO", "NO-GO", "UNDECIDED"}
+
+
+# ------------------------------------------------------------------- decisions in the database
+
+
+@pytest.fixture
+def shipped():
+    return load(resources.find("policies"))
+
+
+@pytest.fixture
+def version(session, vault, tmp_path, now):
+    return register(session, vault, tmp_path / "files", now)
+
+
+def decide(session, vault, version, shipped, now) -> Decision:
+    return gate.decide(session, vault, version, shipped, now=now, by="officer")
+
+
+@pytest.mark.parametrize(("found", "outcome"), [(SOUND, "GO"), (LEAKING, "NO-GO"), (None, "UNDECIDED")])
+def test_a_decision_is_recorded_with_all_it_rests_on(session, vault, version, shipped, now, found, outcome) -> None:
+    record = audit(session, vault, version, now, found) if found else None
+    decision = decide(session, vault, version, shipped, now)
+    assert decision.outcome == outcome
+    assert vault.read(decision.policy_sha256) == shipped.canonical()
+    assert decision.policy_files == shipped.files
+    assert (decision.recorded_at, decision.recorded_by) == (now, "officer")
+    rules = {one["id"]: one for one in decision.rules}
+    assert set(rules) == {"MIA-001", "TEST-001", "INV-003", "REG-001", "EXP-001", "INC-001"}
+    if record is not None:
+        assert rules["MIA-001"]["evidence"] == [record.id]
+        assert rules["MIA-001"]["limit"] == {"op": "<", "value": 0.6}
+        assert rules["MIA-001"]["measured"]["n"] == 2000
+    leaf = session.get_one(LedgerLeaf, decision.ledger_index).data
+    assert canonical_json(decision.rules) in leaf
+    assert canonical_json({"artifacts": [decision.policy_sha256, decision.facts_sha256]})[1:-1] in leaf
+    assert gate.replay(vault, decision).outcome == outcome
+
+
+def test_a_changed_world_does_not_change_the_past(session, vault, version, shipped, now) -> None:
+    audit(session, vault, version, now, SOUND)
+    first = decide(session, vault, version, shipped, now)
+    audit(session, vault, version, now, LEAKING)
+    later = decide(session, vault, version, shipped, now + timedelta(days=200))
+    assert (first.outcome, later.outcome) == ("GO", "NO-GO")
+    assert gate.replay(vault, first).outcome is GateOutcome.GO
+    assert gate.decisions(session, version) == [first, later]
+
+
+def test_the_same_policy_and_evidence_give_the_same_bytes(session, vault, version, shipped, now) -> None:
+    a, b = (decide(session, vault, version, shipped, now) for _ in range(2))
+    assert (a.policy_sha256, a.facts_sha256, a.rules) == (b.policy_sha256, b.facts_sha256, b.rules)
+
+
+def copy(decision: Decision, **changes) -> Decision:
+    values = {column.key: getattr(decision, column.key) for column in sa.inspect(Decision).columns}
+    return Decision(**{**values, **changes})
+
+
+def test_a_decision_whose_outcome_was_changed_does_not_replay(session, vault, version, shipped, now) -> None:
+    audit(session, vault, version, now, LEAKING)
+    decision = decide(session, vault, version, shipped, now)
+    for changes in (
+        {"outcome": "GO"},
+        {"reason": "All is well."},
+        {"rules": decision.rules[:-1]},
+        {"rules": [{**decision.rules[0], "verdict": "PASS"}, *decision.rules[1:]]},
+        {"recorded_at": now + timedelta(seconds=1)},
+        {"model_version_id": "mv-other"},
+    ):
+        with pytest.raises(EvidenceError):
+            gate.replay(vault, copy(decision, **changes))
+
+
+def test_bytes_swapped_for_others_do_not_replay(session, vault, version, shipped, now) -> None:
+    audit(session, vault, version, now, LEAKING)
+    decision = decide(session, vault, version, shipped, now)
+    easier = vault.put(shipped.canonical().replace(b'"value":0.6', b'"value":0.9')).sha256
+    with pytest.raises(EvidenceError, match="recorded NO-GO, judged again GO"):
+        gate.replay(vault, copy(decision, policy_sha256=easier))
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        gate.replay(vault, copy(decision, facts_sha256=vault.put(b"{}").sha256))
+    with pytest.raises(EvidenceError, match="missing"):
+        gate.replay(vault, copy(decision, facts_sha256=sha256_bytes(b"never stored")))
+
+
+def test_altered_bytes_in_the_vault_do_not_replay(session, vault, version, shipped, now) -> None:
+    decision = decide(session, vault, version, shipped, now)
+    path = vault.local_path(Sha256(decision.facts_sha256))
+    path.chmod(0o640)
+    path.write_bytes(path.read_bytes().replace(b"cardiology", b"carDiology"))
+    with pytest.raises(EvidenceError, match="altered"):
+        gate.replay(vault, decision)
+
+
+def test_a_bound_may_differ_in_its_last_digits_only(session, vault, version, shipped, now) -> None:
+    audit(session, vault, version, now, LEAKING)
+    decision = decide(session, vault, version, shipped, now)
+    first = decision.rules[0]
+
+    def shifted(by: float) -> Decision:
+        measured = {**first["measured"], "low": first["measured"]["low"] * (1 + by)}
+        return copy(decision, rules=[{**first, "measured": measured}, *decision.rules[1:]])
+
+    gate.replay(vault, shifted(1e-13))
+    with pytest.raises(EvidenceError):
+        gate.replay(vault, shifted(1e-6))
+
+
+def test_a_decision_is_found_by_its_prefix(session, vault, version, shipped, now) -> None:
+    decision = decide(session, vault, version, shipped, now)
+    assert gate.decision(session, decision.id[:10]) is decision
+    with pytest.raises(NotFoundError):
+        gate.decision(session, "dec-nope")
+    decide(session, vault, version, shipped, now)
+    with pytest.raises(AmbiguousError):
+        gate.decision(session, "dec-")
