@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -105,11 +105,18 @@ def session_scope(engine: sa.Engine, *, read: bool = False) -> Iterator[Session]
     try:
         with Session(bound, expire_on_commit=False) as session, session.begin():
             yield session
-    except OperationalError as error:
+    except DatabaseError as error:
+        if not _unusable(error):  # a broken constraint and the like: the caller's matter
+            raise
         raise WorkError(
             f"the database {redacted(engine.url)} cannot be used: {error.orig}",
             hint="is it there, writable and migrated? try: govtool db upgrade",
         ) from error
+
+
+def _unusable(error: DatabaseError) -> bool:
+    """Locked, full, unreachable; or, where the driver has no better class, not a database or a damaged one."""
+    return isinstance(error, OperationalError) or type(error) is DatabaseError
 
 
 def redacted(url: str | sa.URL) -> str:
@@ -140,7 +147,8 @@ def upgrade(engine: sa.Engine) -> None:
 
 
 def current_revision(engine: sa.Engine) -> str | None:
-    with engine.connect() as connection:
+    # As a reader: the default would wait for whoever is writing.
+    with engine.execution_options(govtool_read=True).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -1,7 +1,7 @@
 """White-box reconstruction: the inputs a model finds most typical of each of its classes, by gradient ascent.
 
 After Fredrikson, Jha & Ristenpart, 'Model Inversion Attacks that Exploit Confidence Information' (CCS 2015, MI-Face), with
-what later work showed to matter: log-probability instead of probability (whose gradient vanishes far from the class), a
+what later work showed to matter: log odds instead of probability (whose gradient vanishes far from the class), a
 smoothness prior, all classes in one batch, and restarts chosen by the attacker's own score under perturbation (Struppek
 et al. 2022), never by looking at the truth.
 """
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from govtool.attacks.interface import Features, FloatArray
 
-# Frozen on small softmax and MLP models of the 8x8 digits; nothing here is fitted to the model under attack.
+# Frozen on four softmax and four MLP models of the 8x8 digits (16 cells tried); never fitted to the model under attack.
 STEPS = 200
 RATE = 0.05
-ROUGHNESS = 0.1
-"""Weight of total variation, per neighbouring pair, in units of the observed range."""
-DISTANCE = 0.02
+MARGIN = 10.0
+"""Log odds to strive for. At 0 (plain cross-entropy) a class the model sees in grey already stays grey."""
+ROUGHNESS = 0.3
+"""Weight of squared differences between neighbouring pixels, in units of the observed range."""
+DISTANCE = 0.1
 """Weight of the squared distance from grey, summed over features."""
 RESTARTS = 3
 START_NOISE = 0.1
@@ -86,7 +88,7 @@ def reconstruct(
     optimiser = torch.optim.Adam([units], lr=RATE)
     for _ in range(STEPS):
         optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(logits(units), wanted, reduction="sum") + _prior(units, shape)
+        loss = _doubt(logits(units), wanted) + _prior(units, shape)
         loss.backward()
         optimiser.step()
         with torch.no_grad():
@@ -105,6 +107,15 @@ def _starts(classes: int, record: tuple[int, ...], rng: np.random.Generator) -> 
     noise = START_NOISE * rng.standard_normal((RESTARTS, classes, *record))
     noise[0] = 0
     return np.clip(0.5 + noise, 0, 1).reshape(RESTARTS * classes, *record).astype(np.float32)
+
+
+def _doubt(logits: Any, wanted: Any) -> Any:
+    """How far the log odds of the wanted classes fall short of the margin, softly, summed; cross-entropy at margin 0."""
+    import torch
+
+    own = logits.gather(1, wanted[:, None]).squeeze(1)
+    others = logits.scatter(1, wanted[:, None], float("-inf")).logsumexp(1)
+    return torch.nn.functional.softplus(MARGIN - (own - others)).sum()
 
 
 def _prior(units: Any, shape: tuple[int, int] | None) -> Any:

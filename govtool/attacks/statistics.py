@@ -6,6 +6,7 @@ change a figure, not even in the last bit. A score at or above the threshold say
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ def auc(scores: FloatArray, membership: Mask, confidence: float = 0.95) -> Estim
     )
 
 
+@cache
 def nonmembers_needed(target_fpr: float, false_positives: int = 0, confidence: float = 0.95) -> int:
     """The fewest non-members with which so many false positives still bound the FPR by the target, one-sided.
 

@@ -47,4 +47,6 @@ def draft(
         f"72 hours: {view.clock.badge.word}. {view.clock.headline}"
     )
     show("notify.draft/1", data, text, as_json=as_json)
-    note("next: complete and check the draft; an incomplete notice in time is allowed (Art. 33(4)), sending it is yours")
+    note(
+        "next: complete and check the draft; an incomplete notice in time is allowed (Art. 33(4)), sending it is yours"
+    )

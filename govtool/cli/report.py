@@ -32,7 +32,9 @@ def build(
     from govtool.reports.service import build_report, notice_kinds
 
     if kind in notice_kinds():
-        raise InputError(f"{kind} is a notice about an incident", hint=f"govtool notify draft INCIDENT --kind {kind} --out FILE.pdf")
+        raise InputError(
+            f"{kind} is a notice about an incident", hint=f"govtool notify draft INCIDENT --kind {kind} --out FILE.pdf"
+        )
     workspace = open_workspace()
     target, media = prepare(out, media, force=force)
     with workspace.write() as session:
@@ -56,7 +58,11 @@ def list_(as_json: JsonFlag = False) -> None:
     data = [_row(row) for row in rows]
     columns = ("id", "kind", "subject_id", "media_type", "recorded_at", "document_sha256")
     lines = [[*(str(item[key]) for key in columns[:-1]), str(item["document_sha256"])[:12]] for item in data]
-    text = table(("ID", "KIND", "SUBJECT", "TYPE", "DRAWN UP", "SHA-256"), lines) if data else "no document has been drawn up yet"
+    text = (
+        table(("ID", "KIND", "SUBJECT", "TYPE", "DRAWN UP", "SHA-256"), lines)
+        if data
+        else "no document has been drawn up yet"
+    )
     show("report.list/1", data, text, as_json=as_json)
 
 
@@ -76,7 +82,7 @@ def verify(
     workspace = open_workspace()
     with workspace.read() as session:
         found = verify_document(content, session, workspace.vault)
-    data = {
+    data: dict[str, Any] = {
         "genuine": found.genuine, "finding": found.finding, "sha256": found.sha256,
         "data_unchanged": found.data_unchanged, "report": _row(found.report) if found.report else None,
     }  # fmt: skip
@@ -143,7 +149,9 @@ def write_whole(target: Path, content: bytes, *, force: bool) -> None:
     except FileExistsError as error:
         raise InputError(f"{target} exists already", hint="choose another name, or replace it with --force") from error
     except OSError as error:
-        raise WorkError(f"{target} cannot be written: {error.strerror or error}", hint="is the disk full, or the folder read-only?") from error
+        raise WorkError(
+            f"{target} cannot be written: {error.strerror or error}", hint="is the disk full, or the folder read-only?"
+        ) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -160,5 +168,15 @@ def built_text(built: "Built", target: Path) -> str:
 def _row(row: Any) -> dict[str, Any]:
     from govtool.digest import rfc3339
 
-    keys = ("id", "kind", "subject_kind", "subject_id", "media_type", "document_sha256", "data_sha256", "renderer", "recorded_by")
+    keys = (
+        "id",
+        "kind",
+        "subject_kind",
+        "subject_id",
+        "media_type",
+        "document_sha256",
+        "data_sha256",
+        "renderer",
+        "recorded_by",
+    )
     return {**{key: getattr(row, key) for key in keys}, "recorded_at": rfc3339(row.recorded_at)}

@@ -24,23 +24,24 @@ _LOCK_KEY = 0x676F7674  # "govt"
 
 
 def size(session: Session) -> int:
-    last = session.scalar(sa.select(sa.func.max(LedgerLeaf.idx)))
+    last = session.connection().scalar(sa.select(sa.func.max(LedgerLeaf.idx)))
     return 0 if last is None else last + 1
 
 
 def append(session: Session, data: bytes) -> int:
     """Add a leaf; returns its index. Visible to others when the caller's transaction commits."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+    connection = session.connection()  # Core: the unit of work has no part in these tables and costs half the time
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
     index = size(session)
     current = merkle.leaf_hash(data)
-    session.execute(sa.insert(LedgerLeaf).values(idx=index, data=data, leaf_hash=current))
+    connection.execute(sa.insert(LedgerLeaf).values(idx=index, data=data, leaf_hash=current))
     read = stored(session)
     level, position = 0, index
     while position & 1:  # this leaf completes the perfect subtree one level up
         current = merkle.node_hash(read(level, position - 1), current)
         level, position = level + 1, position >> 1
-        session.execute(sa.insert(LedgerNode).values(level=level, idx=position, hash=current))
+        connection.execute(sa.insert(LedgerNode).values(level=level, idx=position, hash=current))
     return index
 
 
@@ -53,7 +54,7 @@ def stored(session: Session) -> merkle.Subtree:
             if level == 0
             else (LedgerNode.hash, sa.and_(LedgerNode.level == level, LedgerNode.idx == idx))
         )
-        value: bytes | None = session.scalar(sa.select(table).where(where))
+        value: bytes | None = session.connection().scalar(sa.select(table).where(where))
         if value is None:
             raise EvidenceError(f"the ledger has no subtree {level}/{idx}", hint="govtool evidence verify")
         return value
@@ -104,7 +105,7 @@ def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
     row.ledger_index = append(session, data)
     session.add(row)
     session.flush()
-    back = dict(session.execute(sa.select(*columns(kind)).where(kind.id == row.id)).mappings().one())
+    back = dict(session.connection().execute(sa.select(*columns(kind)).where(kind.id == row.id)).mappings().one())
     if entry(kind, back) != data:
         changed = [key for key in back if canonical_json(back[key]) != canonical_json(getattr(row, key))]
         raise ValueError(f"{kind.__tablename__}.{', '.join(changed)} would not read back as written")

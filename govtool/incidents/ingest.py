@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from govtool import __version__
@@ -166,7 +165,6 @@ def read_log(
     reader = _reader(vault, original, format_name, longest)
     now_us = instant(now.isoformat())[0]
     with (
-        np.errstate(over="ignore"),  # a number that float32 cannot hold was infinite for the model, too
         vault.open(original) as stream,
         tempfile.TemporaryFile() as events_file,
         tempfile.SpooledTemporaryFile(_SPOOL) as bad_file,

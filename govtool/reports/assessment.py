@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from govtool import __version__
 from govtool.audits.models import AuditRun
+from govtool.audits.service import latest_records
 from govtool.digest import rfc3339
 from govtool.evidence.vault import Vault
 from govtool.policy.models import Decision
@@ -55,7 +56,7 @@ class AssessmentView:
     lineage: tuple[registry_view.LineageRow, ...]
     deployments: tuple[registry_view.DeploymentRow, ...]
     rules: RulesView
-    run: tuple[Fact, ...]
+    runs: tuple[tuple[Fact, ...], ...]
     attacks: tuple[AttackView, ...]
     coverage: tuple[cov.CoverageRow, ...]
     gaps: tuple[cov.GapRow, ...]
@@ -73,12 +74,16 @@ def build(
         NotFoundError, AmbiguousError, InputError: the subject does not name one registered version.
     """
     version = service.model_version(session, subject)
-    run = records.latest_run(session, version)
-    attacks = records.attack_records(session, run)
+    attacks = latest_records(session, version.id)
+    runs = records.runs_behind(session, attacks)
     decision = records.latest_decision(session, version)
-    rows = cov.coverage(attacks, any_run=run is not None)
+    rows = cov.coverage(attacks, any_run=bool(runs))
     ref = f.tidy(version.ref)
-    views = tuple(attack_view(record, exhibits.pictures(vault, record)) for record in attacks if record.status in ("completed", "void"))
+    views = tuple(
+        attack_view(record, exhibits.pictures(vault, record))
+        for record in attacks
+        if record.status in ("completed", "void")
+    )
     return version, AssessmentView(
         head=Head(
             report_id=report_id,
@@ -93,9 +98,12 @@ def build(
             engine=f"govtool {__version__}",
         ),
         verdict=verdict_view(decision),
-        remarks=_remarks(session, version, run, decision),
-        facts=_facts(version, decision, run),
-        findings=tuple(Finding(view.title, view.finding or f"Void, not to be used. {view.reason}", view.leak, view.record_id) for view in views),
+        remarks=_remarks(session, version, runs, decision),
+        facts=_facts(version, decision, runs),
+        findings=tuple(
+            Finding(view.title, view.finding or f"Void, not to be used. {view.reason}", view.leak, view.record_id)
+            for view in views
+        ),
         untested=_untested(rows),
         signatories=SIGNATORIES,
         sensitivity=registry_view.sensitivity_fact(session, version),
@@ -103,21 +111,21 @@ def build(
         lineage=registry_view.lineage_rows(session, version),
         deployments=registry_view.deployment_rows(session, version),
         rules=rules_view(decision),
-        run=_run_facts(run),
+        runs=tuple(_run_facts(run) for run in runs),
         attacks=views,
         coverage=rows,
         gaps=cov.gaps(attacks),
         readings=readings(attacks),
         exhibits=tuple(
             exhibits.model_exhibits(session, version)
-            + exhibits.audit_exhibits(run, attacks)
+            + exhibits.audit_exhibits(runs, attacks)
             + exhibits.decision_exhibits(decision)
         ),
         ledger=records.ledger_head(session),
     )
 
 
-def _facts(version: ModelVersion, decision: Decision | None, run: AuditRun | None) -> tuple[Fact, ...]:
+def _facts(version: ModelVersion, decision: Decision | None, runs: list[AuditRun]) -> tuple[Fact, ...]:
     model = version.model
     artifact = version.artifact_sha256
     facts = [
@@ -125,23 +133,49 @@ def _facts(version: ModelVersion, decision: Decision | None, run: AuditRun | Non
         Fact("Version", f.tidy(version.version), version.version, version.id),
         Fact("Purpose", f.tidy(model.purpose, 240) or f.UNKNOWN, model.purpose, model.id),
         Fact("Owner", f.tidy(model.owner, 160) or f.UNKNOWN, model.owner, model.id),
-        Fact("Artifact", f"SHA-256 {f.short(artifact)}" if artifact else "an endpoint; no weights are held", artifact, version.id, code=bool(artifact)),
-        Fact("Audit run", "none completed" if run is None else f"{run.id}, {f.day(run.recorded_at)}", run and run.id, run.id if run else ""),
+        Fact(
+            "Artifact",
+            f"SHA-256 {f.short(artifact)}" if artifact else "an endpoint; no weights are held",
+            artifact,
+            version.id,
+            code=bool(artifact),
+        ),
+        Fact(
+            "Audit runs" if len(runs) > 1 else "Audit run",
+            ", ".join(f"{run.id} of {f.day(run.recorded_at)}" for run in runs) or "none completed",
+            [run.id for run in runs],
+            runs[-1].id if runs else "",
+        ),
     ]
     if decision is None:
         facts.append(Fact("Decision", "none recorded"))
     else:
-        facts.append(Fact("Decided", f"{f.instant(decision.recorded_at)}, by {f.tidy(decision.recorded_by, 120)}", rfc3339(decision.recorded_at), decision.id))
+        facts.append(
+            Fact(
+                "Decided",
+                f"{f.instant(decision.recorded_at)}, by {f.tidy(decision.recorded_by, 120)}",
+                rfc3339(decision.recorded_at),
+                decision.id,
+            )
+        )
         names = f.words(sorted(decision.policy_files), "no file recorded")
-        facts.append(Fact("Policy", f"{names}; set SHA-256 {f.short(decision.policy_sha256)}", decision.policy_sha256, decision.id))
+        facts.append(
+            Fact(
+                "Policy", f"{names}; set SHA-256 {f.short(decision.policy_sha256)}", decision.policy_sha256, decision.id
+            )
+        )
     return tuple(facts)
 
 
-def _remarks(session: Session, version: ModelVersion, run: AuditRun | None, decision: Decision | None) -> tuple[str, ...]:
+def _remarks(
+    session: Session, version: ModelVersion, runs: list[AuditRun], decision: Decision | None
+) -> tuple[str, ...]:
     remarks = []
-    if run is not None and decision is not None and run.ledger_index > decision.ledger_index:
+    newer = [] if decision is None else [run.id for run in runs if run.ledger_index > decision.ledger_index]
+    if newer:
         remarks.append(
-            f"The audit run {run.id} is newer than the decision and was not judged by it. Judge again: govtool gate check {f.tidy(version.ref)}"
+            f"Audited again after the decision ({', '.join(newer)}): the figures below were not judged by it. "
+            f"Judge again: govtool gate check {f.tidy(version.ref)}"
         )
     remarks.extend(
         f"The audit run {row.id} of {f.day(row.recorded_at)} did not complete; nothing of it is used here."
@@ -160,15 +194,17 @@ def _untested(rows: tuple[cov.CoverageRow, ...]) -> str:
     )
 
 
-def _run_facts(run: AuditRun | None) -> tuple[Fact, ...]:
-    if run is None:
-        return ()
+def _run_facts(run: AuditRun) -> tuple[Fact, ...]:
     access = f.access(run.access, "none recorded")
     versions = ", ".join(f"{f.tidy(name, 40)} {f.tidy(value, 40)}" for name, value in sorted(run.versions.items()))
     return (
-        Fact("Audit run", f"{run.id}, started {f.instant(run.recorded_at)} by {f.tidy(run.recorded_by, 120)}", run.id, run.id),
+        Fact(
+            "Audit run",
+            f"{run.id}, started {f.instant(run.recorded_at)} by {f.tidy(run.recorded_by, 120)}",
+            run.id,
+            run.id,
+        ),
         Fact("Access given to the attacks", access, run.access, run.id),
         Fact("Seed", str(run.seed), str(run.seed), run.id),
         Fact("Software", versions or f.UNKNOWN, run.versions, run.id),
     )
-

@@ -191,13 +191,15 @@ def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackVi
 def _facts(record: AttackRecord) -> tuple[Fact, ...]:
     detail, source = record.detail, record.id
     facts = [
-        Fact("Record", source, source, source, code=True),
+        Fact("Record", f"{source} of {record.run_id}", {"record": source, "run": record.run_id}, source, code=True),
         Fact("Access used", f.access(record.access, "none recorded"), record.access, source),
     ]
     if record.counts:
         members, others = record.counts.get("members"), record.counts.get("nonmembers")
         facts.append(
-            Fact("Records tested", f"{f.count(members)} members and {f.count(others)} non-members", record.counts, source)
+            Fact(
+                "Records tested", f"{f.count(members)} members and {f.count(others)} non-members", record.counts, source
+            )
         )
     threshold = detail.get("threshold")
     if isinstance(threshold, dict) and "value" in threshold:
@@ -206,7 +208,9 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
     if isinstance(detail.get("references"), int) and detail["references"]:
         facts.append(Fact("Reference models", f.count(detail["references"]), detail["references"], source))
     if isinstance(detail.get("duplicates"), int):
-        facts.append(Fact("Near-duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source))
+        facts.append(
+            Fact("Near-duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source)
+        )
     gap = (detail.get("mismatch") or {}).get("train_accuracy_gap")
     if isinstance(gap, float):
         facts.append(Fact("References differ in training accuracy by", f.percent(abs(gap)), gap, source))
@@ -219,7 +223,12 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
         facts.append(Fact("Chance", f.percent(detail["chance"]), detail["chance"], source))
     if isinstance(detail.get("smallest_detectable"), float):
         facts.append(
-            Fact("Smallest rate this test can detect", f.percent(detail["smallest_detectable"]), detail["smallest_detectable"], source)
+            Fact(
+                "Smallest rate this test can detect",
+                f.percent(detail["smallest_detectable"]),
+                detail["smallest_detectable"],
+                source,
+            )
         )
     return tuple(facts)
 
@@ -273,8 +282,16 @@ def _roc_rows(detail: dict[str, Any]) -> tuple[RocRow, ...]:
 
 def _controls(detail: dict[str, Any]) -> tuple[Control, ...]:
     named = (
-        ("positive_control", "Positive control", "The same attack must succeed on a model built to leak; if not, a low score means nothing."),
-        ("blind_baseline", "Blind baseline", "Members and non-members must not differ before any model is asked; if they do, the score is void."),
+        (
+            "positive_control",
+            "Positive control",
+            "The same attack must succeed on a model built to leak; if not, a low score means nothing.",
+        ),
+        (
+            "blind_baseline",
+            "Blind baseline",
+            "Members and non-members must not differ before any model is asked; if they do, the score is void.",
+        ),
     )
     controls = []
     for key, name, why in named:
@@ -291,6 +308,7 @@ def _controls(detail: dict[str, Any]) -> tuple[Control, ...]:
 
 def _grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
     grids = []
+    rows: tuple[tuple[str, ...], ...]
     if evaluators := detail.get("evaluators"):
         rows = tuple(
             (

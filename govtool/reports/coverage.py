@@ -1,5 +1,8 @@
-"""What was not tested, and why. EDPB Opinion 28/2024, paragraph 55, names the attacks that tests should cover; each gets
-a line whether it was run or not, because a report that is silent about an attack reads as if it had been passed."""
+"""What was not tested, and why.
+
+EDPB Opinion 28/2024, paragraph 55, names the attacks that tests should cover; each gets a line whether it was run or not,
+because a report that is silent about an attack reads as if it had been passed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +48,9 @@ class GapRow:
 
 
 def coverage(records: Sequence[AttackRecord], *, any_run: bool) -> tuple[CoverageRow, ...]:
-    return tuple(_row(name, [r for r in records if r.family == family], any_run=any_run) for name, family in PARAGRAPH_55)
+    return tuple(
+        _row(name, [r for r in records if r.family == family], any_run=any_run) for name, family in PARAGRAPH_55
+    )
 
 
 def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> CoverageRow:
@@ -65,7 +70,9 @@ def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> Covera
 
 def gaps(records: Sequence[AttackRecord]) -> tuple[GapRow, ...]:
     return tuple(
-        GapRow(attack_title(r.attack), status_badge(r.status), _because(r), r.id) for r in records if r.status != "completed"
+        GapRow(attack_title(r.attack), status_badge(r.status), _because(r), r.id)
+        for r in records
+        if r.status != "completed"
     )
 
 

@@ -32,10 +32,8 @@ def model_exhibits(session: Session, version: ModelVersion) -> list[Exhibit]:
     return found
 
 
-def audit_exhibits(run: AuditRun | None, records: Sequence[AttackRecord]) -> list[Exhibit]:
-    if run is None:
-        return []
-    found = [Exhibit("Audit specification, as written", run.spec_sha256, run.id, _VAULT)]
+def audit_exhibits(runs: Sequence[AuditRun], records: Sequence[AttackRecord]) -> list[Exhibit]:
+    found = [Exhibit("Audit specification, as written", run.spec_sha256, run.id, _VAULT) for run in runs]
     for record in records:
         title = attack_title(record.attack)
         if record.evidence_sha256:

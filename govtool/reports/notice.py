@@ -4,6 +4,7 @@ A draft is possible at hour 0, and an incomplete notice in time is better law th
 It holds counts, categories and digests; records, prompts and accounts stay in the evidence.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,8 +20,8 @@ from govtool.reports import exhibits, notice_case, records
 from govtool.reports import format as f
 from govtool.reports.attack_view import attack_title, finding
 from govtool.reports.deadlines import Clock, Facts, State, clocks
-from govtool.reports.notice_fill import fill
 from govtool.reports.notice_field import Field, Status, completeness
+from govtool.reports.notice_fill import fill
 from govtool.reports.notice_form import SECTIONS, TEMPLATE
 from govtool.reports.view import Badge, Exhibit, Fact, Head, Ledger
 from govtool.reports.withhold import principal, withhold
@@ -157,12 +158,18 @@ def build(
         known=tuple(field for field in fields if field.status is Status.KNOWN),
         estimated=tuple(field for field in fields if field.status is Status.ESTIMATE),
         open=tuple(field for field in fields if field.status is Status.TO_BE_DETERMINED),
-        sections=tuple(Section(title, tuple(field for field in fields if field.section == title)) for title in SECTIONS),
+        sections=tuple(
+            Section(title, tuple(field for field in fields if field.section == title)) for title in SECTIONS
+        ),
         instants=_instants(case, organisation.timezone),
         concerns=tuple(f.sentence(text) for text in service.concerns(service.instants(session, incident.id))),
         logs=_logs(case),
         findings=_findings(case.findings),
-        tests=tuple(TestRow(attack_title(row.attack), finding(row)[0], row.id) for row in case.attacks if row.status == records.COMPLETED),
+        tests=tuple(
+            TestRow(attack_title(row.attack), finding(row)[0], row.id)
+            for row in case.attacks
+            if row.status == records.COMPLETED
+        ),
         exhibits=_exhibits(session, case),
         ledger=records.ledger_head(session),
     )
@@ -179,9 +186,9 @@ def article33_clock(case: notice_case.Case, now: datetime, organisation: Organis
 def clock_view(clock: Clock, now: datetime, organisation: Organisation) -> ClockView:
     zone = organisation.timezone
     if clock.anchor_at is None or clock.due_utc is None:
-        facts = (Fact("Aware since", "no decision recorded", None, clock.rule.id),)
+        nothing = (Fact("Aware since", "no decision recorded", None, clock.rule.id),)
         headline = "The clock has not started: nobody has recorded that the organisation is aware of a breach."
-        return ClockView(Badge("not started", "unknown"), headline, facts, _explained(clock))
+        return ClockView(Badge("not started", "unknown"), headline, nothing, _explained(clock))
     left = clock.due_utc - now
     badge, headline = _standing(clock, left)
     facts = (
@@ -194,9 +201,13 @@ def clock_view(clock: Clock, now: datetime, organisation: Organisation) -> Clock
 
 def _standing(clock: Clock, left: timedelta) -> tuple[Badge, str]:
     if clock.state is State.MET:
-        return Badge("met", "warn" if clock.late else "pass"), f"The first notice went out {'after' if clock.late else 'within'} the limit."
+        return Badge(
+            "met", "warn" if clock.late else "pass"
+        ), f"The first notice went out {'after' if clock.late else 'within'} the limit."
     if clock.state is State.OVERDUE:
-        return Badge("overdue", "fail"), f"{f.duration(left)} past the limit at drafting; the first notice must give the reasons for the delay."
+        return Badge(
+            "overdue", "fail"
+        ), f"{f.duration(left)} past the limit at drafting; the first notice must give the reasons for the delay."
     return Badge("running", "warn"), f"{f.duration(left)} left at drafting."
 
 
@@ -210,7 +221,7 @@ def _facts(incident: Incident, organisation: Organisation) -> tuple[Fact, ...]:
         Fact("Controller", f.tidy(organisation.name) or missing, organisation.name, "govtool.toml"),
         Fact("To", f.tidy(organisation.authority) or missing, organisation.authority, "govtool.toml"),
         Fact("Our reference", incident.id, incident.id, incident.id),
-        Fact("Subject", withhold(incident.title), withhold(incident.title), incident.id),
+        Fact("Subject", f.tidy(withhold(incident.title), 200), withhold(incident.title), incident.id),
     )
 
 
@@ -243,7 +254,7 @@ def _logs(case: notice_case.Case) -> tuple[LogRow, ...]:
     )
 
 
-def _findings(rows: "list[Finding] | tuple[Finding, ...]") -> tuple[FindingRow, ...]:
+def _findings(rows: Sequence[Finding]) -> tuple[FindingRow, ...]:
     """Built from numbers only: a detector's prose could quote the log."""
     clients = {name: number for number, name in enumerate(dict.fromkeys(row.principal for row in rows), start=1)}
     return tuple(
@@ -261,12 +272,16 @@ def _findings(rows: "list[Finding] | tuple[Finding, ...]") -> tuple[FindingRow, 
 
 
 def _exhibits(session: Session, case: notice_case.Case) -> tuple[Exhibit, ...]:
-    found = [Exhibit(f"Preserved log, as received ({f.size(row.size)})", row.sha256, row.id, "vault") for row in case.items]
+    found = [
+        Exhibit(f"Preserved log, as received ({f.size(row.size)})", row.sha256, row.id, "vault") for row in case.items
+    ]
     for row in case.ingests:
         found.append(Exhibit("Its events, parsed", row.events_sha256, row.id, "vault"))
         found.append(Exhibit("Its unreadable lines", row.unreadable_sha256, row.id, "vault"))
     found.extend(
-        Exhibit("Log lines behind a finding, by position", row.rows_sha256, row.id, "vault") for row in case.findings if row.rows_sha256
+        Exhibit("Log lines behind a finding, by position", row.rows_sha256, row.id, "vault")
+        for row in case.findings
+        if row.rows_sha256
     )
     if case.scope is not None:
         found.append(Exhibit("List of exposed records (restricted)", case.scope.list_sha256, case.scope.id, "vault"))

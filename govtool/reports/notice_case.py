@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from govtool.audits.models import AttackRecord
+from govtool.audits.service import latest_records
 from govtool.evidence.models import EvidenceItem
 from govtool.incidents import service
 from govtool.incidents.models import DetectionRun, Finding, Incident, IncidentEvent, LogIngest, Scope
 from govtool.registry import lineage
 from govtool.registry.models import DatasetVersion, Deployment, ModelVersion
-from govtool.reports import records
 from govtool.reports.models import Notice
 
 
@@ -39,7 +39,6 @@ def read(session: Session, incident: Incident, kind: str) -> Case:
     version = session.get(ModelVersion, incident.model_version_id) if incident.model_version_id else None
     runs = service.runs(session, incident.id)
     scopes = service.scopes(session, incident.id)
-    run = records.latest_run(session, version) if version is not None else None
     return Case(
         incident=incident,
         events=service.events(session, incident.id),
@@ -54,7 +53,7 @@ def read(session: Session, incident: Incident, kind: str) -> Case:
         run=runs[-1] if runs else None,
         findings=service.findings(session, runs[-1].id) if runs else [],
         scope=scopes[-1] if scopes else None,
-        attacks=records.attack_records(session, run),
+        attacks=latest_records(session, version.id) if version is not None else [],
         submitted=session.scalar(
             sa.select(Notice)
             .where(Notice.incident_id == incident.id, Notice.kind == kind, Notice.state == "submitted")

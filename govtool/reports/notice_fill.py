@@ -58,14 +58,17 @@ def _organisation(organisation: Organisation) -> dict[str, dict[str, Any]]:
         "controller_registration": (organisation.registration, organisation.registration),
         "controller_address": (place, {"address": organisation.address, "country": organisation.country}),
         "controller_sector": (organisation.sector, organisation.sector),
-        "contact_point": (f"{kind}: {contact}" if who.name or who.email or who.phone else "", {"kind": kind, **who.model_dump()}),
+        "contact_point": (
+            f"{kind}: {contact}" if who.name or who.email or who.phone else "",
+            {"kind": kind, **who.model_dump()},
+        ),
     }
-    source = {"source": SETTINGS, "author": "workspace settings"}
+    source: dict[str, Any] = {"source": SETTINGS, "author": "workspace settings"}
     return {key: _is(f.tidy(text), value, **source) for key, (text, value) in given.items() if text}
 
 
 def _notification(case: Case, now: datetime) -> dict[str, dict[str, Any]]:
-    drafted = {"source": case.incident.id, "author": TOOL, "at": rfc3339(now)}
+    drafted: dict[str, Any] = {"source": case.incident.id, "author": TOOL, "at": rfc3339(now)}
     if case.submitted is not None:
         kind = _is("Follow-up", "follow_up", **_by(case.submitted))
         return {"notification_type": kind, "internal_ref": _is(case.incident.id, case.incident.id, **drafted)}
@@ -105,20 +108,32 @@ def _occurred(case: Case, zone: str) -> dict[str, Any] | None:
         f"Between {f.instant(min(starts), zone)} and {f.instant(max(ends), zone)}: first and last event of the findings in the "
         "preserved logs. It may have begun earlier than the logs reach."
     )
-    return _is(text, {"start": rfc3339(min(starts)), "end": rfc3339(max(ends))}, status=Status.ESTIMATE, **_by(case.run))
+    return _is(
+        text, {"start": rfc3339(min(starts)), "end": rfc3339(max(ends))}, status=Status.ESTIMATE, **_by(case.run)
+    )
 
 
 def _delay(case: Case, clock: Clock, now: datetime) -> dict[str, Any] | None:
     """Only the first notice can be late; a follow-up never is (Art. 33(4))."""
-    drafted = {"source": clock.rule.id, "author": TOOL, "at": rfc3339(now)}
+    drafted: dict[str, Any] = {"source": clock.rule.id, "author": TOOL, "at": rfc3339(now)}
     if case.submitted is not None:
-        return _is("Not asked of a follow-up; lateness is judged on the first notice.", None, status=Status.NOT_APPLICABLE, **drafted)
+        return _is(
+            "Not asked of a follow-up; lateness is judged on the first notice.",
+            None,
+            status=Status.NOT_APPLICABLE,
+            **drafted,
+        )
     if clock.anchor_at is None or clock.due_utc is None:
         return None
     if now > clock.due_utc:
         late = f"Required: the limit of {f.instant(clock.due_utc)} had passed by {f.duration(now - clock.due_utc)} when this was drafted."
         return {"text": late}
-    return _is("None so far: drafted within the limit. Needed if it is sent later.", None, status=Status.NOT_APPLICABLE, **drafted)
+    return _is(
+        "None so far: drafted within the limit. Needed if it is sent later.",
+        None,
+        status=Status.NOT_APPLICABLE,
+        **drafted,
+    )
 
 
 def _nature(case: Case, organisation: Organisation) -> dict[str, dict[str, Any]]:
@@ -131,10 +146,16 @@ def _nature(case: Case, organisation: Organisation) -> dict[str, dict[str, Any]]
             f"{f.count(len(case.findings))} findings."
         )
     text = " ".join(part for part in draft if part)
-    found["narrative"] = _is(text + " Draft; read it for personal data before it is sent.", text, status=Status.ESTIMATE, **_by(incident))
+    found["narrative"] = _is(
+        text + " Draft; read it for personal data before it is sent.", text, status=Status.ESTIMATE, **_by(incident)
+    )
     if case.version is not None:
         artifact = f", SHA-256 {f.short(case.version.artifact_sha256)}" if case.version.artifact_sha256 else ""
-        where = f"; deployment {f.tidy(case.deployment.name)} ({case.deployment.environment}, {case.deployment.audience})" if case.deployment else ""
+        where = (
+            f"; deployment {f.tidy(case.deployment.name)} ({case.deployment.environment}, {case.deployment.audience})"
+            if case.deployment
+            else ""
+        )
         value = {"model_version": case.version.id, "deployment": case.deployment.id if case.deployment else None}
         text = f"Machine-learning model {f.tidy(case.version.ref)}{artifact}{where}; controller in {organisation.country or 'a country to be determined'}"
         found["systems"] = _is(text, value, **_by(case.deployment or case.version))
@@ -161,7 +182,9 @@ def _people(case: Case) -> dict[str, dict[str, Any]]:
     ):
         if case.scope is not None and number is not None:
             text = f"At least {f.count(number)}, as far as the preserved logs show. Method: {f.sentence(withhold(case.scope.method))}"
-            found[key] = _is(text, {"at_least": number, "method": case.scope.method}, status=Status.ESTIMATE, **_by(case.scope))
+            found[key] = _is(
+                text, {"at_least": number, "method": case.scope.method}, status=Status.ESTIMATE, **_by(case.scope)
+            )
         elif key == "subjects_count" and bound:
             found[key] = {"text": bound}
     return found
@@ -206,7 +229,9 @@ def _statements(case: Case) -> dict[str, dict[str, Any]]:
         try:
             status = Status(event.detail.get("status", Status.KNOWN))
         except ValueError as error:
-            raise InputError(f"the statement {event.id} has an unknown status", hint=f"one of {', '.join(Status)}") from error
+            raise InputError(
+                f"the statement {event.id} has an unknown status", hint=f"one of {', '.join(Status)}"
+            ) from error
         value = event.detail.get("value")
         text = withhold(", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value))
         found[key] = _is(text, text, status=status, source=event.id, author=f.tidy(event.by, 120), at=rfc3339(event.at))

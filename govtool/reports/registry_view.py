@@ -101,8 +101,9 @@ def lineage_rows(session: Session, version: ModelVersion) -> tuple[LineageRow, .
 
 
 def _ref(session: Session, kind: str, row_id: str) -> str:
-    table = DatasetVersion if kind == DatasetVersion.__tablename__ else ModelVersion
-    return f.tidy(session.get_one(table, row_id).ref)
+    if kind == DatasetVersion.__tablename__:
+        return f.tidy(session.get_one(DatasetVersion, row_id).ref)
+    return f.tidy(session.get_one(ModelVersion, row_id).ref)
 
 
 def deployment_rows(session: Session, version: ModelVersion) -> tuple[DeploymentRow, ...]:
@@ -135,4 +136,3 @@ def _logs(location: str | None, days: int | None) -> str:
     if location is None:
         return f.UNKNOWN
     return f"kept, {f.count(days)} days" if days is not None else "kept, for how long is unknown"
-

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 HTML = "text/html"
 PDF = "application/pdf"
 _FACES = (
-    ("Plex Sans", 400, "normal", "IBMPlexSans-Regular.woff2"),
-    ("Plex Sans", 400, "italic", "IBMPlexSans-Italic.woff2"),
-    ("Plex Sans", 500, "normal", "IBMPlexSans-Medium.woff2"),
-    ("Plex Sans", 600, "normal", "IBMPlexSans-SemiBold.woff2"),
-    ("Plex Mono", 400, "normal", "IBMPlexMono-Regular.woff2"),
+    ("Plex Sans", 400, "normal", "IBMPlexSans-Regular.woff"),
+    ("Plex Sans", 400, "italic", "IBMPlexSans-Italic.woff"),
+    ("Plex Sans", 500, "normal", "IBMPlexSans-Medium.woff"),
+    ("Plex Sans", 600, "normal", "IBMPlexSans-SemiBold.woff"),
+    ("Plex Mono", 400, "normal", "IBMPlexMono-Regular.woff"),
 )
 _PANGO_HINT = (
     "Debian or Ubuntu: apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 · macOS: brew install pango · "
@@ -62,7 +62,7 @@ def _style() -> tuple[str, str]:
     folder = resources.find("templates")
     faces = [
         f'@font-face {{ font-family: "{family}"; font-weight: {weight}; font-style: {style}; '
-        f"src: url(data:font/woff2;base64,{_base64(folder / 'fonts' / name)}) format('woff2'); }}"
+        f"src: url(data:font/woff;base64,{_base64(folder / 'fonts' / name)}) format('woff'); }}"
         for family, weight, style, name in _FACES
     ]
     return "\n".join(faces), (folder / "print.css").read_text(encoding="utf-8")
@@ -72,7 +72,7 @@ def _base64(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def render_html(template: str, view: Any, attachment: Attachment, *, link_data: bool, with_fonts: bool = True) -> str:
+def render_html(template: str, view: Any, attachment: Attachment, *, link_data: bool, styled: bool = True) -> str:
     """One HTML file that needs nothing beside it.
 
     Args:
@@ -80,19 +80,23 @@ def render_html(template: str, view: Any, attachment: Attachment, *, link_data: 
         view: what the template prints.
         attachment: its digest is printed in the footer.
         link_data: put the attachment into the page behind a link, for HTML that is handed out as such.
-        with_fonts: leave the type faces out where only the content matters.
+        styled: False leaves type faces and style out, where only the content matters.
     """
     from markupsafe import Markup
 
     fonts, css = _style()
     uri = "data:application/json;base64," + base64.b64encode(attachment.data).decode() if link_data else ""
-    return _environment().get_template(template).render(
-        view=view,
-        fonts=Markup(fonts if with_fonts else ""),  # noqa: S704 - our own files
-        css=Markup(css),  # noqa: S704 - our own file
-        data_sha256=attachment.sha256,
-        attachment_name=attachment.name,
-        attachment_uri=uri,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            view=view,
+            fonts=Markup(fonts if styled else ""),  # noqa: S704 - our own files
+            css=Markup(css if styled else ""),  # noqa: S704 - our own file
+            data_sha256=attachment.sha256,
+            attachment_name=attachment.name,
+            attachment_uri=uri,
+        )
     )
 
 
@@ -137,7 +141,9 @@ def render_pdf(html: str, attachment: Attachment, *, created: datetime) -> bytes
         modified=created,
     )
     with runtime.source_date_epoch(created):
-        document = weasyprint.HTML(string=html, url_fetcher=URLFetcher(allowed_protocols=("data",), allow_redirects=False))
+        document = weasyprint.HTML(
+            string=html, url_fetcher=URLFetcher(allowed_protocols=("data",), allow_redirects=False)
+        )
         data: bytes = document.write_pdf(
             font_config=FontConfiguration(), attachments=[attached], pdf_variant="pdf/a-3a", pdf_tags=True
         )

@@ -20,31 +20,23 @@ SHAPES: dict[Verdict, Shape] = {
     Verdict.ERROR: "unknown",
     Verdict.FAIL: "fail",
 }
-OUTCOMES: dict[GateOutcome, tuple[str, Shape, str]] = {
-    GateOutcome.GO: (
-        "GO",
-        "pass",
-        "Every blocking rule of the policy passed on the evidence in this report. That is a statement about the attacks listed in "
-        "section 5, under the access listed in section 3, on this version. It is not a statement about other attacks.",
-    ),
-    GateOutcome.GO_WITH_CONDITIONS: (
-        "GO WITH CONDITIONS",
-        "warn",
-        "No blocking rule failed, but section 4 lists warnings or waivers. Whoever signs accepts them by name; they expire with the "
-        "policy's review date, not with this signature.",
-    ),
-    GateOutcome.UNDECIDED: (
-        "UNDECIDED",
-        "unknown",
-        "Evidence is missing, out of date or inconclusive, so neither yes nor no can be justified. The version may not be released on "
-        "the strength of this report; section 4 says what is missing and what would settle it.",
-    ),
-    GateOutcome.NO_GO: (
-        "NO-GO",
-        "fail",
-        "At least one blocking rule failed on the evidence in this report. The version must not be released as it is registered; "
-        "section 4 names the rule, the figure and the limit.",
-    ),
+OUTCOMES: dict[GateOutcome, tuple[str, Shape]] = {
+    GateOutcome.GO: ("GO", "pass"),
+    GateOutcome.GO_WITH_CONDITIONS: ("GO WITH CONDITIONS", "warn"),
+    GateOutcome.UNDECIDED: ("UNDECIDED", "unknown"),
+    GateOutcome.NO_GO: ("NO-GO", "fail"),
+}
+MEANINGS: dict[GateOutcome, str] = {
+    GateOutcome.GO: """Every blocking rule of the policy passed on the evidence in this report. That is a statement about the
+        attacks listed in section 5, under the access listed in section 3, on this version. It is not a statement about
+        other attacks.""",
+    GateOutcome.GO_WITH_CONDITIONS: """No blocking rule failed, but section 4 lists warnings or waivers. Whoever signs accepts
+        them by name. What passed is a statement about the attacks listed in section 5, not about other attacks.""",
+    GateOutcome.UNDECIDED: """Evidence is missing, out of date or inconclusive, so neither yes nor no can be justified. The
+        version may not be released on the strength of this report; section 4 says what is missing and what would settle
+        it.""",
+    GateOutcome.NO_GO: """At least one blocking rule failed on the evidence in this report. The version must not be released
+        as it is registered; section 4 names the rule, the figure and the limit.""",
 }
 NO_DECISION = "No gate decision has been recorded for this version."
 
@@ -85,9 +77,11 @@ class RulesView:
 
 def verdict_view(decision: Decision | None) -> VerdictView:
     outcome = GateOutcome.UNDECIDED if decision is None else GateOutcome(decision.outcome)
-    word, shape, meaning = OUTCOMES[outcome]
+    word, shape = OUTCOMES[outcome]
     reason = NO_DECISION if decision is None else f.tidy(decision.reason)
-    return VerdictView(outcome.value, word, shape, reason, meaning, "" if decision is None else decision.id)
+    return VerdictView(
+        outcome.value, word, shape, reason, f.tidy(MEANINGS[outcome]), "" if decision is None else decision.id
+    )
 
 
 def rules_view(decision: Decision | None) -> RulesView:
@@ -100,7 +94,11 @@ def rules_view(decision: Decision | None) -> RulesView:
 def _measured(item: dict[str, Any]) -> Measured | None:
     estimate = estimate_of(item.get("measured"))
     limit = item.get("limit") or {}
-    return None if estimate is None else Measured(f.tidy(str(item.get("title", item.get("id"))), 80), estimate, limit.get("value"))
+    return (
+        None
+        if estimate is None
+        else Measured(f.tidy(str(item.get("title", item.get("id"))), 80), estimate, limit.get("value"))
+    )
 
 
 def _rule(item: dict[str, Any]) -> RuleRow:
@@ -109,7 +107,9 @@ def _rule(item: dict[str, Any]) -> RuleRow:
     limit = item.get("limit")
     unit = _unit(item)
     records = item.get("records_needed")
-    settle = f"About {f.count(records)} records in all would settle it." if records and verdict is not Verdict.PASS else ""
+    settle = (
+        f"About {f.count(records)} records in all would settle it." if records and verdict is not Verdict.PASS else ""
+    )
     return RuleRow(
         rule_id=f.tidy(str(item.get("id", "")), 80),
         title=f.tidy(str(item.get("title", "")), 160),

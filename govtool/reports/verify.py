@@ -42,7 +42,9 @@ def verify_document(data: bytes, session: Session, vault: Vault) -> Verification
     attached = attached_data(data) if data.startswith(_PDF) else {}
     claimed = _claimed(session, attached)
     if claimed is None:
-        return Verification(False, "no report of this workspace has these bytes, and the file names none", digest, None, None)
+        return Verification(
+            False, "no report of this workspace has these bytes, and the file names none", digest, None, None
+        )
     same = claimed.data_sha256 in {sha256_bytes(value) for value in attached.values()}
     finding = f"the file claims to be {claimed.id}, but its bytes were changed after it was drawn up"
     if vault.check(claimed.document_sha256) and data.startswith(vault.read(claimed.document_sha256)):
@@ -52,15 +54,19 @@ def verify_document(data: bytes, session: Session, vault: Vault) -> Verification
 
 def _recorded(session: Session, vault: Vault, report: Report, digest: Sha256, data: bytes) -> Verification:
     leaf = session.get(LedgerLeaf, report.ledger_index)
-    if leaf is None or leaf.data != ledger.entry(report):
+    if leaf is None or leaf.data != ledger.entry(Report, ledger.values(report)):
         return Verification(False, f"the record {report.id} is not what the ledger holds", digest, report, None)
     same: bool | None = None
     if data.startswith(_PDF):
         same = report.data_sha256 in {sha256_bytes(value) for value in attached_data(data).values()}
         if not same:
-            return Verification(False, f"the data attached to {report.id} is not the recorded data", digest, report, False)
+            return Verification(
+                False, f"the data attached to {report.id} is not the recorded data", digest, report, False
+            )
     if not vault.check(report.data_sha256):
-        return Verification(False, f"the recorded data of {report.id} is missing or altered in the vault", digest, report, same)
+        return Verification(
+            False, f"the recorded data of {report.id} is missing or altered in the vault", digest, report, same
+        )
     return Verification(True, f"this is {report.id}, unchanged since it was drawn up", digest, report, same)
 
 

@@ -6,6 +6,8 @@ from typing import Any, Literal
 DRAWN: dict[str, bool] = {"drawn": True}
 """Field marker: this is a drawing of values that stand elsewhere in the view; it stays out of the attached data."""
 
+_LONG_SUBJECT = 44
+
 Shape = Literal["pass", "warn", "unknown", "fail", "none"]
 """The outline that stands beside a verdict's word, so that colour carries nothing alone."""
 
@@ -47,6 +49,11 @@ class Head:
     organisation: str
     engine: str
 
+    @property
+    def heading(self) -> str:
+        """The class of the first heading: a subject that would fill half a page is set smaller."""
+        return "long" if len(self.subject) > _LONG_SUBJECT else "short"
+
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
@@ -85,7 +92,9 @@ def to_data(value: Any) -> Any:
     """The view as JSON-able data, without the drawings."""
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            entry.name: to_data(getattr(value, entry.name)) for entry in fields(value) if not entry.metadata.get("drawn")
+            entry.name: to_data(getattr(value, entry.name))
+            for entry in fields(value)
+            if not entry.metadata.get("drawn")
         }
     if isinstance(value, list | tuple):
         return [to_data(item) for item in value]

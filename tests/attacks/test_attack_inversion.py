@@ -3,6 +3,7 @@
 import copy
 
 import numpy as np
+import pytest
 import torch
 from attack_worlds import digit_softmax
 
@@ -74,12 +75,34 @@ def test_the_first_start_is_grey_and_the_others_differ() -> None:
     assert starts.max() <= 1
 
 
+def test_doubt_by_hand() -> None:
+    # log odds of class 0: 2 - log(e^0 + e^0), short of the margin by 10 - 2 + log 2
+    logits, short = torch.tensor([[2.0, 0, 0]], dtype=torch.float64), inversion.MARGIN - 2 + np.log(2)
+    assert float(inversion._doubt(logits, torch.tensor([0]))) == pytest.approx(np.log1p(np.exp(short)))
+
+
+def test_doubt_without_a_margin_is_cross_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inversion, "MARGIN", 0.0)
+    logits, wanted = torch.randn(5, 4, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 3, 0])
+    expected = torch.nn.functional.cross_entropy(logits, wanted, reduction="sum")
+    assert float(inversion._doubt(logits, wanted)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_class_seen_in_grey_is_still_drawn() -> None:
+    """The bias alone gives class 0 the grey input; its reconstruction must leave grey all the same."""
+    model = torch.nn.Linear(4, 2)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[3.0, 0, 0, 0], [0, 0, 0, 3.0]]))
+        model.bias.copy_(torch.tensor([6.0, 0]))
+    assert invert(model).inputs[0, 0] > 0.9
+
+
 def test_roughness_by_hand() -> None:
     # 2 x 2 picture 0 1 / 0 0: one step down, one across, four pixels a half away from grey
     picture = torch.tensor([[0.0, 1, 0, 0]])
     expected = inversion.DISTANCE * 4 * 0.25 + inversion.ROUGHNESS * 2
-    assert float(inversion._prior(picture, (2, 2))) == np.float32(expected)
-    assert float(inversion._prior(picture, None)) == np.float32(inversion.DISTANCE)
+    assert float(inversion._prior(picture, (2, 2))) == pytest.approx(expected)
+    assert float(inversion._prior(picture, None)) == pytest.approx(inversion.DISTANCE)
 
 
 def test_every_digit_is_one_the_model_believes_in() -> None:

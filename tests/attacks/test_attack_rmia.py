@@ -80,7 +80,7 @@ def test_references_see_through_records_that_every_model_finds_easy() -> None:
     assert attack(target, data).metrics["auc"].value > loss.metrics["auc"].value + 0.1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_network_that_never_saw_the_records_is_not_accused(seed: int) -> None:
     found = attack(*innocent(seed, n=100, count=4))
     assert found.metrics["auc"].low < 0.5

@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from audit_worlds import RECIPE, D, K, draw
 from sqlalchemy.orm import Session
 
 from govtool import db
 from govtool.access import Access
+from govtool.attacks.catalog import ATTACKS
 from govtool.audits import runner
 from govtool.audits import spec as specs
-from govtool.attacks.catalog import ATTACKS
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer
 from govtool.evidence.schema import import_models
 from govtool.evidence.vault import Vault
 from govtool.registry import service
-from audit_worlds import D, K, RECIPE, draw
 
 
 @pytest.fixture(scope="session")

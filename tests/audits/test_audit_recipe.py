@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audit_worlds import D, K, RECIPE, draw
+from audit_worlds import RECIPE, D, K, draw
 
 from govtool.audits import ensemble, factories, recipe, references
 from govtool.audits.recipe import Recipe
@@ -80,6 +80,7 @@ def test_halves_are_complementary_and_cover_every_record_equally() -> None:
     assert np.array_equal(masks[:2], references.halves(2, 11, seed=3))
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_process_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     features, labels = draw("members", 60)
     tree = Recipe(sklearn="sklearn.tree.DecisionTreeClassifier")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from audit_worlds import N, RECIPE_YAML, draw
+from audit_worlds import RECIPE_YAML, N, draw
 
 from govtool.access import Access
 from govtool.attacks.catalog import ATTACKS

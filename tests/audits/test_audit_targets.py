@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
-from audit_worlds import D, K, RECIPE, draw
+from audit_worlds import RECIPE, D, K, draw
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

@@ -81,12 +81,14 @@ def work_until_killed(url: str, folder: str, name: str, count: int) -> None:
     engine, vault = db.make_engine(url), Vault(f"{folder}/vault")
     signer = load_signer(Path(folder) / "keys" / "signing.pem", "govtool.test/ledger")
     with engine.connect():
-        print("ready", flush=True)
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
     for number in range(count):
         with db.session_scope(engine) as session:
             item = add_exhibit(session, vault, content=f"{name} {number}\n".encode() * 2000)
             note = ledger.checkpoint(session, signer, now=START)
-        print(item.id, flush=True)
+        sys.stdout.write(f"{item.id}\n")
+        sys.stdout.flush()
         assert note is not None
         witness(Path(folder) / "checkpoints.log", note.note)
 

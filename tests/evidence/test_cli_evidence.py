@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from ledger_rows import add_exhibit, add_model, unprotect
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from govtool import settings
@@ -37,6 +38,11 @@ def exhibit(workspace: Workspace) -> str:
     with workspace.write() as session:
         add_model(session, "triage")
         return add_exhibit(session, workspace.vault).id
+
+
+def add_then_fail(session: Session) -> None:
+    add_model(session, "undone")
+    raise InputError("on second thought")
 
 
 def run(*words: str) -> Result:
@@ -108,9 +114,8 @@ def test_each_write_keeps_its_checkpoint_outside_the_database(workspace: Workspa
     with workspace.write():
         pass  # nothing recorded, nothing signed
     assert len(witnessed(workspace.checkpoints).notes) == 1
-    with pytest.raises(RuntimeError), workspace.write() as session:
-        add_model(session, "undone")
-        raise RuntimeError
+    with pytest.raises(InputError), workspace.write() as session:
+        add_then_fail(session)
     assert len(witnessed(workspace.checkpoints).notes) == 1
 
 

@@ -81,9 +81,13 @@ def test_a_damaged_subtree_stops_the_signature(signed: sa.Engine, signer: Signer
     with db.session_scope(signed) as session:
         unprotect(session, "ledger_node")
         session.execute(sa.text("UPDATE ledger_node SET hash = zeroblob(32) WHERE level = 2"))
-    with pytest.raises(EvidenceError, match="nothing was signed"), db.session_scope(signed) as session:
+
+    def one_more(session: Session) -> None:
         add_model(session, "more", now)
         ledger.checkpoint(session, signer, now=now)
+
+    with pytest.raises(EvidenceError, match="nothing was signed"), db.session_scope(signed) as session:
+        one_more(session)
     with db.session_scope(signed, read=True) as session:
         assert ledger.size(session) == 7  # the whole command was undone
 
@@ -230,9 +234,12 @@ def test_a_read_on_sqlite_is_one_snapshot(signed: sa.Engine, vault: Vault, signe
 
 
 def test_a_failed_command_leaves_no_entry(engine: sa.Engine, now: datetime) -> None:
-    with pytest.raises(RuntimeError), db.session_scope(engine) as session:
+    def fail(session: Session) -> None:
         add_model(session, "a", now)
         raise RuntimeError
+
+    with pytest.raises(RuntimeError), db.session_scope(engine) as session:
+        fail(session)
     with db.session_scope(engine, read=True) as session:
         assert ledger.size(session) == 0
         assert session.scalars(sa.select(LedgerCheckpoint)).all() == []

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
-from govtool.digest import canonical_json, sha256_bytes
+from govtool.digest import sha256_bytes
 from govtool.estimate import Counts, Estimate, clopper_pearson
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer
@@ -25,13 +25,17 @@ ORGANISATION = Organisation(
     sector="Health care",
     authority="Commission nationale de l'informatique et des libertés (CNIL)",
     timezone="Europe/Paris",
-    contact=Contact(name="A. Deléguée", role="Data protection officer", email="dpo@example.org", phone="+33 1 00 00 00 00"),
+    contact=Contact(
+        name="A. Deléguée", role="Data protection officer", email="dpo@example.org", phone="+33 1 00 00 00 00"
+    ),
     contact_is_dpo=True,
 )
 BY = "m.auditor@example.org"
 
 
-def model(session: Session, vault: Vault, now: datetime, *, purpose: str = "Sort arriving patients by urgency") -> ModelVersion:
+def model(
+    session: Session, vault: Vault, now: datetime, *, purpose: str = "Sort arriving patients by urgency"
+) -> ModelVersion:
     """triage@1.2, trained on admissions@2024, in turn filtered from an unclassified extract."""
 
     def put(row: Any) -> Any:
@@ -71,7 +75,9 @@ def model(session: Session, vault: Vault, now: datetime, *, purpose: str = "Sort
     return version
 
 
-def _dataset_version(id_: str, dataset_id: str, version: str, *, level: int | None, subjects: int | None) -> DatasetVersion:
+def _dataset_version(
+    id_: str, dataset_id: str, version: str, *, level: int | None, subjects: int | None
+) -> DatasetVersion:
     known = level is not None
     return DatasetVersion(
         id=id_, dataset_id=dataset_id, version=version, content_sha256=sha256_bytes(id_.encode()), size_bytes=1_900_000,
@@ -95,7 +101,9 @@ def audit(session: Session, vault: Vault, now: datetime, *, run_id: str = "run-s
     for number, row in enumerate(rows):
         row.id, row.run_id = f"atk-{number}{run_id[-11:]}", run.id
         ledger.record(session, row, now=now - timedelta(days=2), by=BY)
-    outcome = AuditOutcome(id="out" + run_id[3:], run_id=run.id, status="completed", error="", duration_s=61.0, finished_at=now)
+    outcome = AuditOutcome(
+        id="out" + run_id[3:], run_id=run.id, status="completed", error="", duration_s=61.0, finished_at=now
+    )
     ledger.record(session, outcome, now=now - timedelta(days=2), by=BY)
     return rows
 
@@ -120,23 +128,38 @@ def _membership(vault: Vault) -> AttackRecord:
         },
         baselines={"auc": 0.5, "balanced_accuracy": 0.5, "tpr_at_fpr_0.01": 0.01},
         counts={
-            "true_positives": counts.true_positives, "members": 1500, "false_positives": counts.false_positives, "nonmembers": 1500,
-        },  # fmt: skip
+            "true_positives": counts.true_positives,
+            "members": 1500,
+            "false_positives": counts.false_positives,
+            "nonmembers": 1500,
+        },
         detail={
             "roc": {"fpr": fpr, "tpr": tpr},
             "tpr_at_fpr": [
-                {"fpr": 0.01, "resolvable": True, "needed_nonmembers": 299, "estimate": at_one.to_dict(), "fpr_estimate": None},
+                {
+                    "fpr": 0.01,
+                    "resolvable": True,
+                    "needed_nonmembers": 299,
+                    "estimate": at_one.to_dict(),
+                    "fpr_estimate": None,
+                },
                 {"fpr": 0.001, "resolvable": False, "needed_nonmembers": 2995, "estimate": None, "fpr_estimate": None},
             ],
             "threshold": {"value": -0.31, "source": "chosen on the population records, applied unchanged"},
-            "positive_control": {"passed": True, "auc": Estimate(0.93, 0.90, 0.95, 0.95, 600, "DeLong").to_dict(), "how": "overfitted copy"},
+            "positive_control": {
+                "passed": True,
+                "auc": Estimate(0.93, 0.90, 0.95, 0.95, 600, "DeLong").to_dict(),
+                "how": "overfitted copy",
+            },
             "blind_baseline": {"passed": True, "auc": Estimate(0.507, 0.486, 0.528, 0.95, 3000, "DeLong").to_dict()},
             "duplicates": 0,
             "references": 0,
             "mismatch": {},
         },
         evidence=vault.put(b"scores of loss_threshold").sha256,
-        caveats=["The 3,000 records come from 2,411 people. The intervals treat records as independent and are too narrow."],
+        caveats=[
+            "The 3,000 records come from 2,411 people. The intervals treat records as independent and are too narrow."
+        ],
     )
 
 
@@ -267,14 +290,10 @@ def png() -> bytes:
         for column in range(10):
             sheet[1 + 13 * row : 13 + 13 * row, 1 + 13 * column : 13 + 13 * column] = cells[row, column]
     buffer = io.BytesIO()
-    Image.fromarray(sheet).resize((sheet.shape[1] * 6, sheet.shape[0] * 6), Image.Resampling.NEAREST).save(buffer, "PNG")
+    Image.fromarray(sheet).resize((sheet.shape[1] * 6, sheet.shape[0] * 6), Image.Resampling.NEAREST).save(
+        buffer, "PNG"
+    )
     return buffer.getvalue()
-
-
-def data_bytes(view: Any) -> bytes:
-    from govtool.reports.view import to_data
-
-    return canonical_json(to_data(view))
 
 
 def incident(session: Session, vault: Vault, now: datetime, *, aware: timedelta | None = timedelta(hours=20)) -> str:
@@ -294,10 +313,18 @@ def incident(session: Session, vault: Vault, now: datetime, *, aware: timedelta 
         timedelta(hours=30),
     )  # fmt: skip
 
-    def event(number: int, kind: str, at: timedelta, whom: str, reason: str, detail: dict[str, Any] | None = None) -> None:
+    def event(
+        number: int, kind: str, at: timedelta, whom: str, reason: str, detail: dict[str, Any] | None = None
+    ) -> None:
         put(
             IncidentEvent(
-                id=f"iev-{number:012d}", incident_id="inc-portal00000", kind=kind, at=now - at, by=whom, reason=reason, detail=detail or {}
+                id=f"iev-{number:012d}",
+                incident_id="inc-portal00000",
+                kind=kind,
+                at=now - at,
+                by=whom,
+                reason=reason,
+                detail=detail or {},
             ),
             min(at, timedelta(hours=18)),
         )
@@ -306,9 +333,29 @@ def incident(session: Session, vault: Vault, now: datetime, *, aware: timedelta 
     event(2, "escalated", timedelta(hours=26), "I. Responder", "pattern looks like membership queries")
     if aware is not None:
         event(3, "aware", aware + timedelta(hours=2), "A. Deléguée, DPO", "logs read")
-        event(4, "aware", aware, "A. Deléguée, DPO", "training records confirmed in the answers; first reading was premature")
-    event(5, "field", timedelta(hours=2), "A. Deléguée, DPO", "", {"field": "measures_taken", "value": "Key revoked; answers rounded to labels.", "status": "known"})
-    event(6, "field", timedelta(hours=2), "A. Deléguée, DPO", "", {"field": "cross_border", "value": "Only people in France, as far as known.", "status": "estimate"})
+        event(
+            4,
+            "aware",
+            aware,
+            "A. Deléguée, DPO",
+            "training records confirmed in the answers; first reading was premature",
+        )
+    event(
+        5,
+        "field",
+        timedelta(hours=2),
+        "A. Deléguée, DPO",
+        "",
+        {"field": "measures_taken", "value": "Key revoked; answers rounded to labels.", "status": "known"},
+    )
+    event(
+        6,
+        "field",
+        timedelta(hours=2),
+        "A. Deléguée, DPO",
+        "",
+        {"field": "cross_border", "value": "Only people in France, as far as known.", "status": "estimate"},
+    )
     log = vault.put(b"preserved log lines")
     put(
         EvidenceItem(
@@ -326,11 +373,19 @@ def incident(session: Session, vault: Vault, now: datetime, *, aware: timedelta 
     )  # fmt: skip
     put(
         DetectionRun(
-            id="det-portal00000", incident_id="inc-portal00000", ingests=["ing-portal00000"], detectors=[], n_events=51_190, n_principals=37
+            id="det-portal00000",
+            incident_id="inc-portal00000",
+            ingests=["ing-portal00000"],
+            detectors=[],
+            n_events=51_190,
+            n_principals=37,
         )
     )
     for number, (name, kind, who) in enumerate(
-        [("training_records_answered", "exposure", "key:1f3a9c0d2b4e"), ("near_duplicate_queries", "suspicion", "dr.house")]
+        [
+            ("training_records_answered", "exposure", "key:1f3a9c0d2b4e"),
+            ("near_duplicate_queries", "suspicion", "dr.house"),
+        ]
     ):
         put(
             Finding(

@@ -270,7 +270,7 @@ def _incident(stage: Stage, log: Path) -> Path:
     prober = (stage.folder / "service" / "prober.txt").read_text(encoding="utf-8")
     if found["accused"] != [prober]:
         raise UnexpectedError(f"detection accused {found['accused']}, the prober was {prober}")
-    typer.echo(f"accused: {', '.join(found['accused'])}; {found['principals'] - 1} ordinary credentials not accused")
+    typer.echo(f"accused: {', '.join(found['accused'])}; {found['run']['n_principals'] - 1} ordinary credentials not accused")
     stage.govtool("incident", "scope", incident, "--principal", prober)
     aware = rfc3339(system_clock())
     stage.govtool(

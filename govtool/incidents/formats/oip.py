@@ -4,10 +4,10 @@ Protocol: kserve/open-inference-protocol, inference_rest.md. Tensor data may be 
 """
 
 import math
+import sys
+from array import array
+from itertools import chain
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from govtool.incidents import fingerprint
 from govtool.incidents.events import Event
@@ -29,7 +29,7 @@ _ALIASES = {"labels": "label", "probability": "probabilities", "predict_proba": 
 class OpenInferenceProtocol:
     name = "oip"
     title = "Open Inference Protocol (KServe v2) server log"
-    identity: tuple[bytes, ...] = (b'"ts"', b'"principal"', b'"status"', b'"request_id"', b'"model_sha256"')
+    identity: tuple[bytes, ...] = (b'"ts"', b'"principal"', b'"status"')
 
     def recognises(self, record: dict[str, Any]) -> bool:
         endpoint, request = record.get("endpoint"), record.get("request")
@@ -73,13 +73,23 @@ def _inputs(request: dict[str, Any]) -> tuple[int | None, list[str]]:
         return None, []
     if not isinstance(tensors, list):
         raise UnreadableError("inputs is not a list")
-    matrices = [_matrix(tensor) for tensor in tensors if not _dropped(tensor)]
-    if len(matrices) != len(tensors):
+    if any(_dropped(tensor) for tensor in tensors):
         return None, []  # the server kept the shape of a tensor and dropped its numbers
-    if len({len(matrix) for matrix in matrices}) != 1:
+    parts = [_numbers(tensor) for tensor in tensors]
+    n_rows = parts[0][0]
+    if any(part[0] != n_rows for part in parts):
         raise UnreadableError("input tensors of different batch size")
-    matrix = matrices[0] if len(matrices) == 1 else np.hstack(matrices)
-    return len(matrix), fingerprint.rows(matrix[:MOST_INPUTS])
+    if not n_rows:
+        return 0, []
+    data = parts[0][1] if len(parts) == 1 else _side_by_side([part[1] for part in parts], n_rows)
+    width = len(data) // n_rows
+    return n_rows, fingerprint.of_bytes(data[: width * MOST_INPUTS], width)
+
+
+def _side_by_side(tensors: list[bytes], n_rows: int) -> bytes:
+    widths = [len(data) // n_rows for data in tensors]
+    columns = list(zip(tensors, widths, strict=True))
+    return b"".join(data[row * width : (row + 1) * width] for row in range(n_rows) for data, width in columns)
 
 
 def _dropped(tensor: Any) -> bool:
@@ -96,24 +106,33 @@ def _shape(tensor: Any) -> list[int]:
     return shape
 
 
-def _matrix(tensor: Any) -> NDArray[np.float32]:
-    """(rows, numbers per row) float32."""
-    shape, data = _shape(tensor), tensor.get("data")
+def _numbers(tensor: Any) -> tuple[int, bytes]:
+    """Number of rows, and the numbers as little-endian float32 bytes. What float32 cannot hold becomes infinite."""
+    shape, data = _shape(tensor), tensor["data"]
     if not isinstance(data, list):
         raise UnreadableError("a tensor has no list of data")
-    try:
-        array = np.array(data)
-    except ValueError:
-        raise UnreadableError("tensor data are ragged") from None
-    if array.size and array.dtype.kind not in "fiub":
-        raise UnreadableError("tensor data are not numbers")
-    if array.size != math.prod(shape):
+    if data and isinstance(data[0], list):
+        data = _flat(data, shape)
+    if len(data) != math.prod(shape):
         raise UnreadableError("tensor data do not fill their shape")
-    if not array.size:
-        if shape[0]:
-            raise UnreadableError("a tensor has rows without numbers")
-        return np.zeros((0, 1), np.float32)
-    return array.reshape(shape[0], -1).astype("<f4")
+    if shape[0] and not data:
+        raise UnreadableError("a tensor has rows without numbers")
+    try:
+        numbers = array("f", data)
+    except (TypeError, OverflowError):
+        raise UnreadableError("tensor data are not numbers") from None
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return shape[0], numbers.tobytes()
+
+
+def _flat(data: list[Any], shape: list[int]) -> list[Any]:
+    """Nested tensor data in row-major order."""
+    for size in shape[1:]:
+        if not all(isinstance(part, list) and len(part) == size for part in data):
+            raise UnreadableError("tensor data do not fill their shape")
+        data = list(chain.from_iterable(data))
+    return data
 
 
 def _outputs(response: dict[str, Any]) -> tuple[str, int | None]:

@@ -26,7 +26,7 @@ _LATEST = 7_258_118_400  # 2200-01-01
 class OpenAiCapture:
     name = "openai_capture"
     title = "capture of an OpenAI-compatible endpoint"
-    identity: tuple[bytes, ...] = (b'"ts"', b'"key"', b'"ip"', b'"status"', b'"request"')
+    identity: tuple[bytes, ...] = (b'"ts"', b'"key"', b'"status"')
 
     def recognises(self, record: dict[str, Any]) -> bool:
         request, response = record.get("request"), record.get("response")

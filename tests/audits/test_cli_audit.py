@@ -1,0 +1,132 @@
+"""The audit commands: what they print and the codes they leave with."""
+
+import json
+from typing import Any
+
+import pytest
+import typer
+from audit_worlds import RECIPE_YAML
+from typer.testing import CliRunner
+
+from govtool.attacks.catalog import ATTACKS
+from govtool.cli import audit
+from govtool.errors import InputError, WorkError
+
+
+class Opened:
+    """What the commands use of a workspace, on the test's database."""
+
+    def __init__(self, ws: Any) -> None:
+        self.write, self.read, self.vault = ws.write, ws.read, ws.vault
+        self.actor, self.now, self.clock = "tester", ws.now, lambda: ws.now
+
+
+@pytest.fixture
+def invoke(registered: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    from govtool.cli import context
+
+    monkeypatch.setattr(context, "open_workspace", lambda: Opened(registered))
+
+    def call(*words: str) -> Any:
+        result = CliRunner().invoke(audit.app, list(words))
+        if result.exception and not isinstance(result.exception, SystemExit | typer.Exit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def spec(registered: Any) -> str:
+    path = registered.folder / "audit.yaml"
+    path.write_text("schema: govtool.audit/v1\nattacks: [loss_threshold]\npositive_control: false\n")
+    return str(path)
+
+
+def test_run_then_show_then_list(invoke: Any, spec: str) -> None:
+    done = invoke("run", "leaky@1", "--spec", spec, "--json")
+    assert done.exit_code == 0
+    answer = json.loads(done.stdout)
+    assert answer["schema"] == "govtool.audit.run/1"
+    run = answer["data"]["run_id"]
+    assert {item["attack"]: item["status"] for item in answer["data"]["attacks"]} == {
+        "loss_threshold": "completed",
+        **{name: "not_requested" for name in ATTACKS if name != "loss_threshold"},
+    }
+    shown = invoke("show", run.removeprefix("run-")[:6])
+    assert "auc: 0." in shown.stdout
+    assert "positive control: not run" in shown.stdout
+    assert "rmia: not_requested - the spec did not ask for it" in shown.stdout
+    whole = json.loads(invoke("show", run, "--json").stdout)["data"]
+    assert whole["run"]["id"] == run
+    assert whole["outcome"]["status"] == "completed"
+    listed = invoke("list", "--model", "leaky@1")
+    assert run in listed.stdout
+    assert "completed" in listed.stdout
+
+
+def test_run_prints_figures_to_stdout_and_progress_to_stderr(invoke: Any, spec: str) -> None:
+    done = invoke("run", "leaky@1", "--spec", spec)
+    assert "loss_threshold  completed" in done.stdout
+    assert "open the target ..." in done.stderr
+    assert "open the target" not in done.stdout
+    assert "next: govtool audit show run-" in done.stderr
+
+
+def test_a_run_whose_attacks_all_failed_leaves_6(invoke: Any, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    def breaks(*_given: Any) -> Any:
+        raise WorkError("gone")
+
+    monkeypatch.setitem(ATTACKS, "loss_threshold", replace(ATTACKS["loss_threshold"], run=breaks))
+    done = invoke("run", "leaky@1", "--spec", spec)
+    assert done.exit_code == 6
+    assert "gone" in done.stdout
+
+
+def test_a_bad_spec_names_file_and_line(invoke: Any, registered: Any) -> None:
+    path = registered.folder / "bad.yaml"
+    path.write_text("schema: govtool.audit/v1\nattacks: [nothing]\n")
+    with pytest.raises(InputError) as caught:
+        invoke("run", "leaky@1", "--spec", str(path))
+    assert caught.value.where == f"{path}:2"
+
+
+def test_a_digest_that_is_none_is_refused(invoke: Any, spec: str) -> None:
+    with pytest.raises(InputError, match="not a SHA-256 digest"):
+        invoke("run", "leaky@1", "--spec", spec, "--trust-pickle", "yes")
+
+
+def test_nothing_run_yet_says_so(invoke: Any) -> None:
+    assert "no audit was run yet" in invoke("list").stdout
+    assert json.loads(invoke("list", "--json").stdout)["data"] == []
+
+
+def test_the_catalogue_is_listed_with_what_each_needs(invoke: Any) -> None:
+    text = invoke("attacks").stdout
+    for name, attack in ATTACKS.items():
+        assert name in text
+        assert attack.reference.split(",")[0] in text  # a narrow terminal wraps the rest
+    found = json.loads(invoke("attacks", "--json").stdout)["data"]
+    assert [item["name"] for item in found] == list(ATTACKS)
+
+
+def test_a_terminal_gets_a_bar_that_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr(audit, "is_terminal", lambda: True)
+    with audit._Progress() as progress:
+        progress("reference models", 0, 4)
+        progress("reference models", 4, 4)
+        progress("attacks", 1, 3)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_recipe_without_a_factory_takes_the_registered_one(invoke: Any, registered: Any) -> None:
+    path = registered.folder / "audit.yaml"
+    path.write_text(
+        "schema: govtool.audit/v1\nattacks: [loss_threshold]\nreferences: 2\npositive_control: false\n" + RECIPE_YAML
+    )
+    run = json.loads(invoke("run", "leaky@1", "--spec", str(path), "--json").stdout)["data"]["run_id"]
+    recipe = json.loads(invoke("show", run, "--json").stdout)["data"]["run"]["resolved"]["recipe"]
+    assert recipe["factory"] == "mlp"
+    assert recipe["factory_params"] == {"inputs": 12, "hidden": [32], "classes": 3}
