@@ -21,6 +21,7 @@ SHIFTED = 3.0
 _MOST_PLAIN = 500  # features beyond which linear discriminants see principal components
 _MOST_RECORDS = 6000  # for the support vector machine, whose cost grows with the square
 _ORIENTATIONS = 8
+FOLDS = 3
 
 Name = Callable[[FloatArray], Labels]
 
@@ -48,6 +49,24 @@ def train_panel(
     if shape is None:
         return [_linear(units, labels), _nearest(units, labels), _kernel(units, labels, rng)]
     return [_linear(units, labels), _gradients(units, labels, shape), _kernel(*shifted(units, labels, shape), rng)]
+
+
+def held_out_accuracy(
+    units: FloatArray, labels: Labels, shape: tuple[int, int] | None, rng: np.random.Generator
+) -> list[Estimate]:
+    """Each judge's accuracy on records that it did not learn from: `FOLDS` panels, each asked about the fold left out.
+
+    Measured on the evaluation records and not on the target's training records, whose labels may be wrong: a model can
+    be made to memorise wrong labels, and that says nothing about the judge.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+    hits = [
+        [judge.hits(units[asked], labels[asked]) for judge in train_panel(units[learned], labels[learned], shape, rng)]
+        for learned, asked in folds.split(units, labels)
+    ]
+    return [clopper_pearson(sum(of_judge), len(labels)) for of_judge in zip(*hits, strict=True)]
 
 
 def excluded(real: Estimate, shifted_rate: Estimate, chance: float) -> str:

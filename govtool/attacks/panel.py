@@ -60,7 +60,7 @@ class Opinion:
 
     judge: judges.Judge
     real: Estimate
-    """Its accuracy on the target's training records, which it never saw."""
+    """Its cross-validated accuracy on evaluation records."""
     rate: Estimate
     """The share of reconstructions it names rightly."""
     hits: int
@@ -87,9 +87,8 @@ def ask(
     known = np.isin(data.evaluation.labels, case.labels)
     units = _flat(bounds.to_units(data.evaluation.features[known]))
     panel = judges.train_panel(units, data.evaluation.labels[known], shape, rng)
-    real = np.isin(data.members.labels, case.labels)
-    real_units, real_labels = _flat(bounds.to_units(data.members.features[real])), data.members.labels[real]
-    return [_hear(judge, case, judge.rate(real_units, real_labels)) for judge in panel]
+    accuracies = judges.held_out_accuracy(units, data.evaluation.labels[known], shape, rng)
+    return [_hear(judge, case, real) for judge, real in zip(panel, accuracies, strict=True)]
 
 
 def _hear(judge: judges.Judge, case: Case, real: Estimate) -> Opinion:

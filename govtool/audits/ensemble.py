@@ -143,7 +143,6 @@ def _fit_stack(
                 batch = slice(start, start + recipe.batch_size)
                 logits = forward(weights, buffers, shuffled[:, batch])
                 loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted[:, batch].reshape(-1))
-                optimizer.zero_grad()
                 (loss * len(models)).backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
         shape.eval()

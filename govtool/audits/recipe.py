@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from govtool import runtime
 from govtool.audits import factories
+from govtool.audits.optimizer import Optimizer
 from govtool.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def fit(
     import torch
 
     x, y = torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(np.ascontiguousarray(labels))
-    optimizer = make_optimizer(recipe, list(module.parameters()))
+    optimizer = make_optimizer(recipe, [weight for weight in module.parameters() if weight.requires_grad])
     with deterministic(seed) as generator:
         module.train()
         for _epoch in range(recipe.epochs):
@@ -95,7 +96,6 @@ def fit(
             for batch in torch.split(torch.randperm(len(x), generator=generator), recipe.batch_size):
                 logits = module(x[batch])
                 loss = torch.nn.functional.cross_entropy(logits, y[batch])
-                optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 if until_accuracy is not None:
@@ -105,15 +105,8 @@ def fit(
     return module.eval()
 
 
-def make_optimizer(recipe: Recipe, parameters: "list[Tensor]") -> Any:
-    import torch
-
-    # Fused: one call per step for all parameters, which is most of the time on small models.
-    if recipe.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    return torch.optim.SGD(
-        parameters, lr=recipe.learning_rate, momentum=0.9, weight_decay=recipe.weight_decay, fused=True
-    )
+def make_optimizer(recipe: Recipe, parameters: "list[Tensor]") -> Optimizer:
+    return Optimizer(parameters, recipe.optimizer, recipe.learning_rate, recipe.weight_decay)
 
 
 def noisy_labels(labels: NDArray[np.int64], share: float, n_classes: int, seed: int) -> NDArray[np.int64]:

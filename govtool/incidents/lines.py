@@ -9,6 +9,8 @@ CHUNK = 1 << 20
 LONGEST = 16 << 20
 """A longer line is counted and located, but not loaded."""
 GZIP = b"\x1f\x8b"
+INFLATED = 1 << 16
+"""Bytes inflated at once: as many may be lost before the place where a gzip stream is damaged."""
 _RATIO = 300
 """Logs deflate to between a sixth and a thirtieth of their size; deflate's own limit is about 1,030."""
 _SPARE = 1 << 30
@@ -45,12 +47,12 @@ class Source:
             first = self.stream.read(CHUNK)
 
     def _inflated(self, data: bytes) -> Iterator[bytes]:
-        """Streaming inflate of every gzip member; never more than CHUNK bytes at once, whatever the ratio."""
+        """Streaming inflate of every gzip member; never more than INFLATED bytes at once, whatever the ratio."""
         inflater = zlib.decompressobj(wbits=31)
         taken = len(data)
         while data or not inflater.eof:
             try:
-                piece = inflater.decompress(data, CHUNK)
+                piece = inflater.decompress(data, INFLATED)
             except zlib.error as error:
                 self.problem = f"the gzip stream is damaged after {self.read} inflated bytes: {error}"
                 return

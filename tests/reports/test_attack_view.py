@@ -1,0 +1,108 @@
+from typing import Any
+
+import pytest
+
+from govtool.audits.models import AttackRecord
+from govtool.estimate import Estimate
+from govtool.reports.attack_view import attack_view, finding, metric_label
+from govtool.reports.coverage import PARAGRAPH_55, coverage, gaps
+from govtool.reports.readings import readings
+
+
+def record(**given: Any) -> AttackRecord:
+    base: dict[str, Any] = {
+        "id": "atk-1", "run_id": "run-1", "attack": "loss_threshold", "family": "membership_inference", "status": "completed",
+        "reason": "", "knowledge": "", "access": ["probabilities"], "metrics": {}, "baselines": {}, "counts": {}, "detail": {},
+        "caveats": [], "figures": [], "evidence_sha256": None,
+    }  # fmt: skip
+    return AttackRecord(**{**base, **given})
+
+
+def scored(low: float, value: float, high: float) -> AttackRecord:
+    estimate = Estimate(value, low, high, 0.95, 2000, "test").to_dict()
+    return record(metrics={"balanced_accuracy": estimate}, baselines={"balanced_accuracy": 0.5})
+
+
+def test_a_leak_is_called_one_only_when_the_whole_interval_beats_guessing() -> None:
+    text, leak = finding(scored(0.56, 0.6, 0.64))
+    assert leak
+    assert text.startswith("The attack worked under access to probabilities: balanced accuracy 60.0")
+    assert "no attack at all scores 50" in text
+
+
+def test_a_quiet_result_claims_only_what_the_interval_allows() -> None:
+    text, leak = finding(scored(0.48, 0.51, 0.54))
+    assert not leak
+    assert text.startswith("The test found no balanced accuracy above 54")
+    assert "at 95" in text
+    assert "under access to probabilities" in text
+    assert "nothing about other attacks" in text
+
+
+def test_a_void_record_shows_its_reason_and_no_figure() -> None:
+    row = scored(0.5, 0.51, 0.52)
+    row.status, row.reason = "void", "the control failed"
+    view = attack_view(row, ())
+    assert not view.usable
+    assert view.metrics == ()
+    assert view.roc is None
+    assert view.finding == ""
+    assert view.reason == "The control failed."
+
+
+def test_an_unresolvable_rate_has_no_figure() -> None:
+    row = record(detail={"tpr_at_fpr": [{"fpr": 0.001, "resolvable": False, "needed_nonmembers": 2995, "estimate": None}]})
+    (point,) = attack_view(row, ()).roc_rows
+    assert point.tpr == "not resolvable: needs at least 2,995 non-members"
+
+
+@pytest.mark.parametrize(("passed", "word"), [(True, "passed"), (False, "not passed"), (None, "not run")])
+def test_a_control_that_was_not_run_is_not_one_that_failed(passed: bool | None, word: str) -> None:
+    view = attack_view(record(detail={"positive_control": {"passed": passed, "auc": None, "how": "not run"}}), ())
+    assert view.controls[0].badge.word == word
+
+
+def test_metric_names_in_words() -> None:
+    assert metric_label("tpr_at_fpr_0.01").replace("\N{NO-BREAK SPACE}", " ") == "Members found at 1 % false alarms"
+    assert metric_label("some_new_score") == "Some new score"
+
+
+def test_every_class_of_paragraph_55_has_a_line_even_when_nothing_ran() -> None:
+    rows = coverage([], any_run=False)
+    assert [row.name for row in rows] == [name for name, _ in PARAGRAPH_55]
+    assert {row.badge.word for row in rows} == {"not tested"}
+    assert rows[0].reason == "No audit of this version has been completed."
+
+
+def test_a_void_or_failed_test_is_not_a_test() -> None:
+    for status in ("void", "failed", "not_testable", "not_requested"):
+        row = next(r for r in coverage([record(status=status, reason="it broke")], any_run=True) if r.name == "Membership inference")
+        assert row.badge.word == "not tested"
+        assert "It broke." in row.reason
+
+
+def test_not_applicable_is_said_only_by_a_record() -> None:
+    rows = {row.name: row for row in coverage([record(status="not_applicable", reason="labels only")], any_run=True)}
+    assert rows["Membership inference"].badge.word == "not applicable"
+    assert rows["Exfiltration"].badge.word == "not tested"
+
+
+def test_one_completed_test_makes_its_class_tested() -> None:
+    both = [record(status="failed", reason="x", id="atk-0"), record(id="atk-9")]
+    row = next(r for r in coverage(both, any_run=True) if r.name == "Membership inference")
+    assert row.badge.word == "tested"
+    assert row.sources == ("atk-9",)
+    assert [gap.source for gap in gaps(both)] == ["atk-0"]
+
+
+def test_the_worked_example_counts_right_answers_by_hand() -> None:
+    row = scored(0.6, 0.7, 0.8)
+    row.counts = {"true_positives": 71, "members": 100, "false_positives": 32, "nonmembers": 100}
+    text = next(reading.text for reading in readings([row]) if reading.figure == "Balanced accuracy")
+    assert "about 71 of the first hundred" in text
+    assert "139 right answers in 200" in text
+
+
+def test_no_example_for_a_figure_that_is_not_there() -> None:
+    assert readings([record()]) == ()
+    assert readings([record(status="void", metrics=scored(0.4, 0.5, 0.6).metrics)]) == ()
