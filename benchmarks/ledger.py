@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
+from table import Row, show
 
 from govtool import db
 from govtool.evidence import ledger, proof
@@ -43,7 +44,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(engine: sa.Engine, folder: Path, signer: Signer, entries: int) -> list[tuple[str, str]]:
+def measure(engine: sa.Engine, folder: Path, signer: Signer, entries: int) -> list[Row]:
     vault = Vault(str(folder / "vault"))
 
     def one_command_each() -> None:
@@ -70,38 +71,37 @@ def measure(engine: sa.Engine, folder: Path, signer: Signer, entries: int) -> li
         with db.session_scope(engine, read=True) as session:
             proof.verify_proof(proof.make_proof(session, entries // 3), signer.verifier)
 
+    appended = COMMITS / seconds(one_command_each)
     rows = [
-        ("append, one commit and checkpoint each", f"{COMMITS / seconds(one_command_each):,.0f} records/s"),
-        ("append, one transaction", f"{(entries - COMMITS) / seconds(one_transaction):,.0f} records/s"),
-        (f"verify {entries:,} entries", f"{entries / seconds(whole):,.0f} entries/s"),
-        ("make and check one proof", f"{statistics.median(seconds(one_proof) for _ in range(3)) * 1000:.1f} ms"),
+        Row("append, one commit and checkpoint each", appended, "records/s", engine.dialect.name),
+        Row("append, one transaction", (entries - COMMITS) / seconds(one_transaction), "records/s", engine.dialect.name),
+        Row(f"verify {entries:,} entries", entries / seconds(whole), "entries/s", engine.dialect.name),
+        Row("make and check one proof", statistics.median(seconds(one_proof) for _ in range(3)) * 1000, "ms"),
     ]
     (folder / "big").write_bytes(os.urandom(1 << 20) * (BLOB >> 20))
     store = seconds(lambda: vault.put_file(folder / "big"))
     check = seconds(lambda: [vault.state(name) for name in vault.digests()])
-    rows.append((f"store {BLOB >> 20} MiB", f"{BLOB / store / 1e6:,.0f} MB/s"))
-    rows.append((f"hash {BLOB >> 20} MiB in the vault", f"{BLOB / check / 1e6:,.0f} MB/s"))
+    rows.append(Row(f"store {BLOB >> 20} MiB in the vault", BLOB / store / 1e6, "MB/s"))
+    rows.append(Row(f"hash {BLOB >> 20} MiB in the vault", BLOB / check / 1e6, "MB/s"))
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--entries", type=int, default=5000)
-    parser.add_argument("--url", help="an empty database; default: a new SQLite file")
-    arguments = parser.parse_args()
+def rows(entries: int = 5000, url: str | None = None) -> list[Row]:
     import_models()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         generate_key(folder / "key.pem")
-        engine = db.make_engine(arguments.url or f"sqlite:///{folder}/bench.db")
+        engine = db.make_engine(url or f"sqlite:///{folder}/bench.db")
         db.upgrade(engine)
-        print(f"database: {engine.dialect.name}")
-        for what, figure in measure(
-            engine, folder, load_signer(folder / "key.pem", "bench.local/ledger"), arguments.entries
-        ):
-            print(f"{what:42}{figure:>20}")
-        engine.dispose()
+        try:
+            return measure(engine, folder, load_signer(folder / "key.pem", "bench.local/ledger"), entries)
+        finally:
+            engine.dispose()
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=5000)
+    parser.add_argument("--url", help="an empty database; default: a new SQLite file")
+    arguments = parser.parse_args()
+    show(rows(arguments.entries, arguments.url))

@@ -1,5 +1,6 @@
 """For tests: every command of the command line, and parsing without running."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,8 @@ def commands(command: Any = ROOT, path: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def parse(words: list[str]) -> None:
-    """Follow the words down to a command and parse its arguments; nothing is run."""
+    """Follow the words down to a command and parse its arguments; nothing is run. A shell's redirection ends them."""
+    words = list(itertools.takewhile(lambda word: word not in (">", ">>", "|"), words))
     command: Any = ROOT
     while getattr(command, "commands", None) is not None:
         assert words, "the example stops at a group"

@@ -87,7 +87,7 @@ def fit(
     """Train `module` in place. With `until_accuracy` it may stop earlier, at that share of its own training labels."""
     import torch
 
-    x, y = torch.from_numpy(np.ascontiguousarray(features)), torch.from_numpy(np.ascontiguousarray(labels))
+    x, y = torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels))  # copies: joblib's are read-only
     optimizer = make_optimizer(recipe, [weight for weight in module.parameters() if weight.requires_grad])
     with deterministic(seed) as generator:
         module.train()

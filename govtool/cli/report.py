@@ -42,7 +42,7 @@ def build(
             session, workspace.vault, kind, subject, now=workspace.now, by=workspace.actor,
             organisation=workspace.settings.organisation, media=media,
         )  # fmt: skip
-        write_whole(target, built.document, force=force)
+    write_whole(target, built.document, force=force)
     show("report.build/1", built_data(built, target), built_text(built, target), as_json=as_json)
     note(f"next: govtool report verify {target}")
 

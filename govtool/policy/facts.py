@@ -18,7 +18,7 @@ from govtool.errors import EvidenceError
 from govtool.estimate import Counts, Estimate
 from govtool.incidents.models import Incident, IncidentEvent
 from govtool.registry import service
-from govtool.registry.lineage import sensitivity, upstream
+from govtool.registry.lineage import ONLY_CHECKED, sensitivity, upstream
 from govtool.registry.models import DatasetVersion, Deployment, ModelVersion
 
 
@@ -159,8 +159,8 @@ def _training_data(session: Session, version: ModelVersion) -> list[DatasetVersi
     """Every dataset upstream but those only tested or validated on; the same walk as the sensitivity level."""
     ids = {
         edge.dst_id: None
-        for edge in upstream(session, version.id)
-        if edge.dst_kind == DatasetVersion.__tablename__ and edge.relation not in ("tested_on", "validated_on")
+        for edge in upstream(session, version.id, without=ONLY_CHECKED)
+        if edge.dst_kind == DatasetVersion.__tablename__
     }
     return [session.get_one(DatasetVersion, key) for key in ids]
 

@@ -7,40 +7,10 @@ from typing import Any
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
 from govtool.reports import format as f
+from govtool.reports.attack_tables import Control, Grid, RocRow, controls, estimate_of, grids, roc_rows
+from govtool.reports.attack_words import METRICS, attack_title, family_title, metric_label, status_badge
 from govtool.reports.charts import RocChart, roc_chart
 from govtool.reports.view import DRAWN, Badge, Fact, Picture
-
-TITLES = {
-    "loss_threshold": "Membership inference by loss threshold",
-    "rmia": "Membership inference by pairwise likelihood ratio (RMIA)",
-    "mi_face": "Model inversion by gradient descent (MI-FACE)",
-}
-FAMILIES = {
-    "membership_inference": "Membership inference",
-    "attribute_inference": "Attribute inference",
-    "property_inference": "Property inference",
-    "model_inversion": "Model inversion",
-    "data_reconstruction": "Reconstruction of training data",
-    "training_data_extraction": "Extraction of training data",
-}
-METRICS = {
-    "auc": "Area under the ROC curve",
-    "balanced_accuracy": "Balanced accuracy",
-    "identification_rate": "Identification rate (median of the panel)",
-}
-STATUSES = {
-    "completed": Badge("completed", "pass"),
-    "void": Badge("void", "fail"),
-    "not_applicable": Badge("not applicable", "none"),
-    "not_testable": Badge("not testable", "unknown"),
-    "not_requested": Badge("not requested", "none"),
-    "failed": Badge("failed", "fail"),
-}
-CONTROLS: dict[bool | None, Badge] = {
-    True: Badge("passed", "pass"),
-    False: Badge("not passed", "fail"),
-    None: Badge("not run", "unknown"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +27,6 @@ class MetricRow:
     method: str
     estimate: dict[str, Any]
     source: str
-
-
-@dataclass(frozen=True, slots=True)
-class RocRow:
-    """How many members are found at a rate of false alarms, or why that cannot be said."""
-
-    fpr: str
-    tpr: str
-    resolvable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A check that the test itself works."""
-
-    name: str
-    badge: Badge
-    text: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table whose columns are only known when the attack has run."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +49,6 @@ class AttackView:
     pictures: tuple[Picture, ...]
     caveats: tuple[str, ...]
     roc: RocChart | None = field(metadata=DRAWN)
-
-
-def metric_label(name: str) -> str:
-    base, _, fpr = name.partition("_at_fpr_")
-    if base == "tpr" and fpr:
-        return f"Members found at {f.percent(float(fpr))} false alarms"
-    return METRICS.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
-
-
-def attack_title(name: str) -> str:
-    return TITLES.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
-
-
-def family_title(name: str) -> str:
-    return FAMILIES.get(name, f.tidy(name.replace("_", " ").capitalize(), 80))
-
-
-def estimate_of(data: Any) -> Estimate | None:
-    return Estimate.from_dict(data) if isinstance(data, dict) else None
-
-
-def status_badge(status: str) -> Badge:
-    return STATUSES.get(status, Badge(f.tidy(status, 40), "unknown"))
 
 
 def headline(record: AttackRecord) -> tuple[str, Estimate, float | None] | None:
@@ -179,9 +97,9 @@ def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackVi
         leak=leak,
         facts=_facts(record),
         metrics=_metrics(record) if usable else (),
-        roc_rows=_roc_rows(detail) if usable else (),
-        controls=_controls(detail),
-        grids=_grids(detail) if usable else (),
+        roc_rows=roc_rows(detail) if usable else (),
+        controls=controls(detail),
+        grids=grids(detail) if usable else (),
         pictures=pictures if usable else (),
         caveats=tuple(f.tidy(text) for text in record.caveats),
         roc=_roc(record) if usable else None,
@@ -266,74 +184,3 @@ def _roc(record: AttackRecord) -> RocChart | None:
         "alarms. The table beside it gives the figures."
     )
     return roc_chart(roc.get("fpr", []), roc.get("tpr", []), record.counts.get("nonmembers"), alt)
-
-
-def _roc_rows(detail: dict[str, Any]) -> tuple[RocRow, ...]:
-    rows = []
-    for point in detail.get("tpr_at_fpr", []):
-        estimate = estimate_of(point.get("estimate"))
-        if point.get("resolvable") and estimate is not None:
-            text = f"{f.percent(estimate.value, fixed=True)} ({f.interval(estimate)})"
-        else:
-            text = f"not resolvable: needs at least {f.count(point.get('needed_nonmembers'))} non-members"
-        rows.append(RocRow(f.percent(point["fpr"]), text, bool(point.get("resolvable"))))
-    return tuple(rows)
-
-
-def _controls(detail: dict[str, Any]) -> tuple[Control, ...]:
-    named = (
-        (
-            "positive_control",
-            "Positive control",
-            "The same attack must succeed on a model built to leak; if not, a low score means nothing.",
-        ),
-        (
-            "blind_baseline",
-            "Blind baseline",
-            "Members and non-members must not differ before any model is asked; if they do, the score is void.",
-        ),
-    )
-    controls = []
-    for key, name, why in named:
-        data = detail.get(key)
-        if not isinstance(data, dict):
-            continue
-        estimate = estimate_of(data.get("auc"))
-        shown = [] if estimate is None else [f"AUC {f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"]
-        how = "" if data.get("passed") is None else f.tidy(str(data.get("how") or ""), 300)
-        text = "; ".join([*shown, *([how] if how else [])]) or "no figure recorded"
-        controls.append(Control(name, CONTROLS[data.get("passed")], text, why))
-    return tuple(controls)
-
-
-def _grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
-    grids = []
-    rows: tuple[tuple[str, ...], ...]
-    if evaluators := detail.get("evaluators"):
-        rows = tuple(
-            (
-                f.tidy(str(item.get("name", f.UNKNOWN)), 60),
-                f.tidy(str(item.get("family", f.UNKNOWN)), 60),
-                _rate(item.get("real_accuracy")),
-                _rate(item.get("rate")),
-                f"excluded: {f.tidy(str(item['excluded']), 200)}" if item.get("excluded") else "counted",
-            )
-            for item in evaluators
-        )
-        note = "Each judge was trained on records the audited model never saw, and never saw the audited model."
-        columns = ("Evaluator", "Family", "Right on real records", "Names the reconstruction", "In the panel")
-        grids.append(Grid("Evaluator panel", note, columns, rows))
-    if calibration := detail.get("calibration"):
-        names = list(dict.fromkeys(name for row in calibration for name in row.get("rates", {})))
-        rows = tuple(
-            (f.tidy(str(row.get("row", f.UNKNOWN)), 80), *(_rate(row.get("rates", {}).get(name)) for name in names))
-            for row in calibration
-        )
-        note = "What the same judges say of images whose answer is known; reconstructions are read against these rows."
-        grids.append(Grid("Calibration", note, ("Shown to the judges", *(f.tidy(name, 40) for name in names)), rows))
-    return tuple(grids)
-
-
-def _rate(data: Any) -> str:
-    estimate = estimate_of(data)
-    return "not recorded" if estimate is None else f"{f.percent(estimate.value, fixed=True)} ({f.interval(estimate)})"

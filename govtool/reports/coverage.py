@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
 from govtool.reports import format as f
-from govtool.reports.attack_view import attack_title, status_badge
+from govtool.reports.attack_words import attack_title, status_badge
 from govtool.reports.view import Badge
 
 TESTED = Badge("tested", "pass")

@@ -11,7 +11,7 @@ from govtool.policy.models import Decision
 from govtool.registry import lineage
 from govtool.registry.models import DatasetVersion, ModelVersion
 from govtool.reports import format as f
-from govtool.reports.attack_view import attack_title
+from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Exhibit, Picture
 
 _VAULT = "vault"

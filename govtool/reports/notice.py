@@ -4,7 +4,6 @@ A draft is possible at hour 0, and an incomplete notice in time is better law th
 It holds counts, categories and digests; records, prompts and accounts stay in the evidence.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,29 +14,23 @@ from govtool.digest import rfc3339
 from govtool.evidence.vault import Vault
 from govtool.incidents import service
 from govtool.incidents.instants import Instants
-from govtool.incidents.models import Finding, Incident
-from govtool.reports import exhibits, notice_case, records
+from govtool.incidents.models import Incident
 from govtool.reports import format as f
-from govtool.reports.attack_view import attack_title, finding
+from govtool.reports import notice_annex as annex
+from govtool.reports import notice_case, records
+from govtool.reports.attack_view import finding
+from govtool.reports.attack_words import attack_title
 from govtool.reports.deadlines import Clock, Facts, State, clocks
 from govtool.reports.notice_field import Field, Status, completeness
 from govtool.reports.notice_fill import fill
 from govtool.reports.notice_form import SECTIONS, TEMPLATE
 from govtool.reports.view import Badge, Exhibit, Fact, Head, Ledger
-from govtool.reports.withhold import principal, withhold
+from govtool.reports.withhold import withhold
 from govtool.settings import Organisation
 
 KIND = "gdpr-article33"
 RULE = "GDPR33-72H"
 SIGNATORY = "On behalf of the controller"
-_INSTANTS = {
-    "occurred_start": "Occurred from",
-    "occurred_end": "Occurred until",
-    "first_alert": "First alert",
-    "escalated": "Escalated to privacy",
-    "aware": "Aware",
-    "processor_informed": "Processor informed us",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +48,6 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class InstantRow:
-    label: str
-    at: str
-    said_by: str
-    reason: str
-    standing: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class FindingRow:
-    client: str
-    detector: str
-    kind: str
-    measured: str
-    events: str
-    window: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    source: str
-    format: str
-    lines: str
-    readable: str
-    unreadable: str
-    period: str
-
-
-@dataclass(frozen=True, slots=True)
-class TestRow:
-    title: str
-    text: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class NoticeView:
     head: Head
     state: str
@@ -106,11 +61,11 @@ class NoticeView:
     estimated: tuple[Field, ...]
     open: tuple[Field, ...]
     sections: tuple[Section, ...]
-    instants: tuple[InstantRow, ...]
+    instants: tuple[annex.InstantRow, ...]
     concerns: tuple[str, ...]
-    logs: tuple[LogRow, ...]
-    findings: tuple[FindingRow, ...]
-    tests: tuple[TestRow, ...]
+    logs: tuple[annex.LogRow, ...]
+    findings: tuple[annex.FindingRow, ...]
+    tests: tuple[annex.TestRow, ...]
     exhibits: tuple[Exhibit, ...]
     ledger: Ledger
 
@@ -161,16 +116,16 @@ def build(
         sections=tuple(
             Section(title, tuple(field for field in fields if field.section == title)) for title in SECTIONS
         ),
-        instants=_instants(case, organisation.timezone),
+        instants=annex.instants(case, organisation.timezone),
         concerns=tuple(f.sentence(text) for text in service.concerns(service.instants(session, incident.id))),
-        logs=_logs(case),
-        findings=_findings(case.findings),
+        logs=annex.logs(case),
+        findings=annex.findings(case.findings),
         tests=tuple(
-            TestRow(attack_title(row.attack), finding(row)[0], row.id)
+            annex.TestRow(attack_title(row.attack), finding(row)[0], row.id)
             for row in case.attacks
             if row.status == records.COMPLETED
         ),
-        exhibits=_exhibits(session, case),
+        exhibits=annex.exhibits(session, case),
         ledger=records.ledger_head(session),
     )
 
@@ -223,68 +178,3 @@ def _facts(incident: Incident, organisation: Organisation) -> tuple[Fact, ...]:
         Fact("Our reference", incident.id, incident.id, incident.id),
         Fact("Subject", f.tidy(withhold(incident.title), 200), withhold(incident.title), incident.id),
     )
-
-
-def _instants(case: notice_case.Case, zone: str) -> tuple[InstantRow, ...]:
-    return tuple(
-        InstantRow(
-            _INSTANTS[event.kind],
-            f.instant(event.at, zone),
-            withhold(event.by),
-            withhold(event.reason) or "–",
-            "in force" if case.in_force[event.kind].id == event.id else "corrected later",
-            event.id,
-        )
-        for event in case.events
-        if event.kind in _INSTANTS
-    )
-
-
-def _logs(case: notice_case.Case) -> tuple[LogRow, ...]:
-    return tuple(
-        LogRow(
-            row.id,
-            row.format,
-            f.count(row.n_lines),
-            f.count(row.n_events),
-            f.count(row.n_unreadable),
-            f"{f.instant(row.first_event_at)} to {f.instant(row.last_event_at)}",
-        )
-        for row in case.ingests
-    )
-
-
-def _findings(rows: Sequence[Finding]) -> tuple[FindingRow, ...]:
-    """Built from numbers only: a detector's prose could quote the log."""
-    clients = {name: number for number, name in enumerate(dict.fromkeys(row.principal for row in rows), start=1)}
-    return tuple(
-        FindingRow(
-            client=principal(row.principal, clients[row.principal]),
-            detector=f.tidy(row.detector.replace("_", " "), 60),
-            kind=row.kind,
-            measured=f"{f.tidy(row.statistic, 80)}: {row.value:.4g} (alarm from {row.threshold:.4g})",
-            events=f.count(row.n_events),
-            window=f"{f.instant(row.window_start)} to {f.instant(row.window_end)}",
-            source=row.id,
-        )
-        for row in rows
-    )
-
-
-def _exhibits(session: Session, case: notice_case.Case) -> tuple[Exhibit, ...]:
-    found = [
-        Exhibit(f"Preserved log, as received ({f.size(row.size)})", row.sha256, row.id, "vault") for row in case.items
-    ]
-    for row in case.ingests:
-        found.append(Exhibit("Its events, parsed", row.events_sha256, row.id, "vault"))
-        found.append(Exhibit("Its unreadable lines", row.unreadable_sha256, row.id, "vault"))
-    found.extend(
-        Exhibit("Log lines behind a finding, by position", row.rows_sha256, row.id, "vault")
-        for row in case.findings
-        if row.rows_sha256
-    )
-    if case.scope is not None:
-        found.append(Exhibit("List of exposed records (restricted)", case.scope.list_sha256, case.scope.id, "vault"))
-    if case.version is not None:
-        found.extend(exhibits.model_exhibits(session, case.version))
-    return tuple(found)

@@ -4,6 +4,7 @@ References: Art. 33(3) elements numbered a1 to d2 as the law counts them; T = ro
 June 2026 (consultation text; no final version was published when this was written).
 """
 
+from govtool.errors import InputError
 from govtool.reports.notice_field import Field, Status
 
 TEMPLATE = "EDPB common template for Art. 33 notifications, version 1.0 (June 2026, consultation text)"
@@ -146,3 +147,16 @@ FORM: tuple[Field, ...] = (
     ),
     _open("attachments", 6, "T125", "Attachments", "By name and digest."),
 )
+
+
+def check_answer(key: str, status: str) -> None:
+    """Refuse an answer that no field of the form would show.
+
+    Raises:
+        InputError: unknown field or status.
+    """
+    keys = [field.key for field in FORM]
+    if key not in keys:
+        raise InputError(f"the notice has no field {key[:60]!r}", hint=f"one of {', '.join(keys)}")
+    if status not in list(Status):
+        raise InputError(f"unknown status {status[:60]!r}", hint=f"one of {', '.join(Status)}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
 from govtool.reports import format as f
-from govtool.reports.attack_view import attack_title, estimate_of
+from govtool.reports.attack_tables import estimate_of
+from govtool.reports.attack_words import attack_title
 
 _HUNDRED = 100
 

@@ -6,6 +6,7 @@ the file come from the view, not from the clock.
 """
 
 import base64
+import warnings
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -140,7 +141,10 @@ def render_pdf(html: str, attachment: Attachment, *, created: datetime) -> bytes
         created=created,
         modified=created,
     )
-    with runtime.source_date_epoch(created):
+    with runtime.source_date_epoch(created), warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # WeasyPrint 70 leaves its colour profile open (pdf/__init__.py)
         document = weasyprint.HTML(
             string=html, url_fetcher=URLFetcher(allowed_protocols=("data",), allow_redirects=False)
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from govtool.policy.models import Decision
 from govtool.reports import format as f
-from govtool.reports.attack_view import estimate_of
+from govtool.reports.attack_tables import estimate_of
 from govtool.reports.charts import Measured, WhiskerChart, whisker_chart
 from govtool.reports.view import DRAWN, Badge, Shape
 from govtool.verdict import GateOutcome, Verdict

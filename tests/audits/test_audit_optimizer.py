@@ -27,10 +27,9 @@ def test_adam_is_adam(decay: float) -> None:
     assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.1])
-def test_sgd_is_sgd(decay: float) -> None:
-    ours = trace(lambda w: Optimizer([w], "sgd", 0.01, decay))
-    theirs = trace(lambda w: torch.optim.SGD([w], lr=0.01, momentum=MOMENTUM, weight_decay=decay, fused=True))
+def test_sgd_is_sgd() -> None:
+    ours = trace(lambda w: Optimizer([w], "sgd", 0.01, 0.1))
+    theirs = trace(lambda w: torch.optim.SGD([w], lr=0.01, momentum=MOMENTUM, weight_decay=0.1, fused=True))
     assert torch.equal(ours, theirs)
 
 

@@ -64,7 +64,7 @@ def test_a_model_that_learnt_by_heart_is_caught_and_the_control_passes(registere
 
 
 def test_the_started_row_says_what_will_be_done(registered: Any) -> None:
-    registered.audit("leaky@1", QUICK)
+    registered.audit("leaky@1", "seed: 7\n", attacks={"fake": fake(found_something)})
     (run,) = rows(registered, AuditRun)
     assert run.resolved["counts"] == {"members": N, "nonmembers": N, "population": 0, "evaluation": 0}
     assert run.resolved["records"]["members"][0]["dataset"] == "members@1"
@@ -170,7 +170,8 @@ def test_several_deployments_must_be_told_apart(registered: Any) -> None:
     with pytest.raises(InputError, match="several deployments: inside, outside"):
         registered.audit("leaky@1", QUICK)
     assert rows(registered, AuditRun) == []
-    assert registered.audit("leaky@1", QUICK + "target: {deployment: inside}\n").target == "deployment inside"
+    done = registered.audit("leaky@1", "target: {deployment: inside}\n", attacks={"fake": fake(found_something)})
+    assert done.target == "deployment inside"
 
 
 def test_a_deployment_of_another_version_is_refused(registered: Any) -> None:
@@ -236,6 +237,7 @@ def test_a_spec_cannot_mark_its_own_work(registered: Any) -> None:
 
 def test_progress_is_told_step_by_step(registered: Any) -> None:
     told: list[str] = []
-    registered.audit("leaky@1", QUICK, progress=lambda step, _done, _total: told.append(step))
+    catalogue = {"fake": fake(found_something)}
+    registered.audit("leaky@1", "", attacks=catalogue, progress=lambda step, _done, _total: told.append(step))
     assert told[0] == "open the target"
     assert told[-1] == "attacks"

@@ -81,15 +81,18 @@ def parquet(path: Path, calls: Iterable[Call], *, model: str = "ab" * 32) -> Pat
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = []
-    for number, call in enumerate(sorted(calls, key=lambda call: call.at), 1):
-        row: dict[str, Any] = dict.fromkeys(schema().names)
-        row |= {"original_sha256": "0" * 64, "line_no": number, "byte_off": 100 * number, "byte_len": 99}
-        row |= {"ts_us": round(START.timestamp() * SECOND + call.at * SECOND), "ts_raw": "", "principal": call.who}
-        row |= {"model_sha256": model, "model_name": "triage", "status": 200, "fingerprints": list(call.inputs)}
-        row |= {"n_inputs": len(call.inputs), "output_kind": call.output, "payload_state": "full", "raw_key": False}
-        rows.append(row)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema()), path)
+    ordered = sorted(calls, key=lambda call: call.at)
+    size = len(ordered)
+    columns: dict[str, Any] = {name: [None] * size for name in schema().names}
+    for name, value in {"original_sha256": "0" * 64, "byte_len": 99, "model_sha256": model, "model_name": "triage", "status": 200}.items():
+        columns[name] = [value] * size
+    columns |= {"line_no": list(range(1, size + 1)), "byte_off": [100 * number for number in range(size)]}
+    columns["ts_us"] = [round((START.timestamp() + call.at) * SECOND) for call in ordered]
+    columns["principal"] = [call.who for call in ordered]
+    columns["fingerprints"] = [list(call.inputs) for call in ordered]
+    columns["n_inputs"] = [len(call.inputs) for call in ordered]
+    columns["output_kind"] = [call.output for call in ordered]
+    pq.write_table(pa.table(columns, schema=schema()), path)
     return path
 
 

@@ -62,7 +62,12 @@ def test_without_a_decision_the_verdict_is_undecided(session: Session, vault: Va
 
 @pytest.mark.parametrize(
     ("outcome", "word", "shape"),
-    [("GO", "GO", "pass"), ("GO-WITH-CONDITIONS", "GO WITH CONDITIONS", "warn"), ("UNDECIDED", "UNDECIDED", "unknown"), ("NO-GO", "NO-GO", "fail")],
+    [
+        ("GO", "GO", "pass"),
+        ("GO-WITH-CONDITIONS", "GO WITH CONDITIONS", "warn"),
+        ("UNDECIDED", "UNDECIDED", "unknown"),
+        ("NO-GO", "NO-GO", "fail"),
+    ],
 )
 def test_each_outcome_has_its_word_and_its_outline(
     session: Session, vault: Vault, now: datetime, outcome: str, word: str, shape: str
@@ -117,14 +122,16 @@ def test_the_report_never_promises_more_than_tests_can_show(session: Session, va
 
 def test_an_image_that_is_gone_is_named_not_invented(session: Session, vault: Vault, now: datetime) -> None:
     samples.model(session, vault, now)
-    (digest,) = [row for row in samples.audit(session, vault, now) if row.figures][0].figures
+    (digest,) = next(row for row in samples.audit(session, vault, now) if row.figures).figures
     Path(vault.path(digest)).unlink()
     (picture,) = [picture for attack in build(session, vault, now).attacks for picture in attack.pictures]
     assert picture.uri == ""
     assert "evidence verify" in picture.missing
 
 
-def test_the_attached_values_name_their_records_and_hold_no_drawing(session: Session, vault: Vault, now: datetime) -> None:
+def test_the_attached_values_name_their_records_and_hold_no_drawing(
+    session: Session, vault: Vault, now: datetime
+) -> None:
     import json
 
     samples.model(session, vault, now)

@@ -4,7 +4,8 @@ import pytest
 
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
-from govtool.reports.attack_view import attack_view, finding, metric_label
+from govtool.reports.attack_view import attack_view, finding
+from govtool.reports.attack_words import metric_label
 from govtool.reports.coverage import PARAGRAPH_55, coverage, gaps
 from govtool.reports.readings import readings
 
@@ -51,7 +52,9 @@ def test_a_void_record_shows_its_reason_and_no_figure() -> None:
 
 
 def test_an_unresolvable_rate_has_no_figure() -> None:
-    row = record(detail={"tpr_at_fpr": [{"fpr": 0.001, "resolvable": False, "needed_nonmembers": 2995, "estimate": None}]})
+    row = record(
+        detail={"tpr_at_fpr": [{"fpr": 0.001, "resolvable": False, "needed_nonmembers": 2995, "estimate": None}]}
+    )
     (point,) = attack_view(row, ()).roc_rows
     assert point.tpr == "not resolvable: needs at least 2,995 non-members"
 
@@ -76,7 +79,11 @@ def test_every_class_of_paragraph_55_has_a_line_even_when_nothing_ran() -> None:
 
 def test_a_void_or_failed_test_is_not_a_test() -> None:
     for status in ("void", "failed", "not_testable", "not_requested"):
-        row = next(r for r in coverage([record(status=status, reason="it broke")], any_run=True) if r.name == "Membership inference")
+        row = next(
+            r
+            for r in coverage([record(status=status, reason="it broke")], any_run=True)
+            if r.name == "Membership inference"
+        )
         assert row.badge.word == "not tested"
         assert "It broke." in row.reason
 

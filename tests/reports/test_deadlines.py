@@ -24,7 +24,9 @@ def one(found: list[Clock], rule: str) -> Clock:
     return next(clock for clock in found if clock.rule.id == rule)
 
 
-def of(rule: str, instants: Instants | None = None, *, as_of: str = "2030-01-01T00:00Z", zone: str = "UTC", **facts: Any) -> Clock:
+def of(
+    rule: str, instants: Instants | None = None, *, as_of: str = "2030-01-01T00:00Z", zone: str = "UTC", **facts: Any
+) -> Clock:
     return one(clocks(instants or Instants(), utc(as_of), zone=zone, facts=Facts(**facts)), rule)
 
 
@@ -86,7 +88,12 @@ def test_a_wall_time_that_was_skipped_is_refused_and_a_repeated_one_asks_g10() -
 
 def test_the_processors_message_starts_the_controllers_clock_and_the_processor_has_no_number_g18() -> None:
     informed = Instants(processor_informed=utc("2026-04-02T16:20Z"))
-    found = clocks(informed, utc("2026-04-03T00:00Z"), zone="Europe/Amsterdam", facts=Facts(processor_aware_at=utc("2026-04-01T08:00Z")))
+    found = clocks(
+        informed,
+        utc("2026-04-03T00:00Z"),
+        zone="Europe/Amsterdam",
+        facts=Facts(processor_aware_at=utc("2026-04-01T08:00Z")),
+    )
     clock = one(found, "GDPR33-72H")
     assert clock.due_local.isoformat() == "2026-04-05T18:20:00+02:00"  # Easter Sunday
     assert clock.state is State.RUNNING
@@ -160,7 +167,12 @@ def test_hipaa_discovery_is_the_first_day_anybody_knew_not_awareness() -> None:
 
 
 def test_fewer_than_500_go_to_the_secretary_after_the_year_of_discovery_h07() -> None:
-    found = clocks(Instants(), utc("2026-12-01T00:00Z"), zone="America/Chicago", facts=Facts(discovery=date(2026, 11, 21), individuals=12))
+    found = clocks(
+        Instants(),
+        utc("2026-12-01T00:00Z"),
+        zone="America/Chicago",
+        facts=Facts(discovery=date(2026, 11, 21), individuals=12),
+    )
     assert one(found, "HIPAA-60D").due_date == date(2027, 1, 20)
     assert one(found, "HIPAA-SEC-LT500").due_date == date(2027, 3, 1)
     assert one(found, "HIPAA-500").state is State.NOT_STARTED
@@ -190,11 +202,19 @@ def test_500_in_all_means_secretary_now_and_more_than_500_in_a_state_means_media
 
 def test_unknown_numbers_decide_nothing() -> None:
     found = clocks(Instants(), utc("2026-04-02T12:00Z"), facts=Facts(discovery=date(2026, 4, 1)))
-    assert {clock.applies for clock in found if clock.rule.id in ("HIPAA-500", "HIPAA-SEC-LT500", "HIPAA-MEDIA")} == {None}
+    assert {clock.applies for clock in found if clock.rule.id in ("HIPAA-500", "HIPAA-SEC-LT500", "HIPAA-MEDIA")} == {
+        None
+    }
 
 
 def test_law_enforcement_holds_move_the_alarm_and_not_the_limit_h14() -> None:
-    clock = of("HIPAA-60D", as_of="2026-05-01T00:00Z", zone="America/New_York", discovery=date(2026, 2, 1), hold_until=date(2026, 6, 1))
+    clock = of(
+        "HIPAA-60D",
+        as_of="2026-05-01T00:00Z",
+        zone="America/New_York",
+        discovery=date(2026, 2, 1),
+        hold_until=date(2026, 6, 1),
+    )
     assert (clock.due_date, clock.held_until, clock.state) == (date(2026, 4, 2), date(2026, 6, 1), State.RUNNING)
     assert clock.alarm_utc.astimezone(ZoneInfo("America/New_York")).date() == date(2026, 6, 1)
     assert held_until(Facts(oral_hold_on=date(2026, 3, 1))) == date(2026, 3, 31)
@@ -202,10 +222,20 @@ def test_law_enforcement_holds_move_the_alarm_and_not_the_limit_h14() -> None:
 
 def test_an_agents_discovery_is_the_entitys_own_h15() -> None:
     told = Instants(processor_informed=utc("2026-08-20T12:00Z"))
-    agent = clocks(told, utc("2026-09-01T00:00Z"), zone="America/New_York", facts=Facts(associate_discovery=date(2026, 8, 3), associate_is_agent=True))
+    agent = clocks(
+        told,
+        utc("2026-09-01T00:00Z"),
+        zone="America/New_York",
+        facts=Facts(associate_discovery=date(2026, 8, 3), associate_is_agent=True),
+    )
     assert one(agent, "HIPAA-60D").due_date == date(2026, 10, 2)
     assert one(agent, "HIPAA-BA-60D").due_date == date(2026, 10, 2)
-    other = clocks(told, utc("2026-09-01T00:00Z"), zone="America/New_York", facts=Facts(associate_discovery=date(2026, 8, 3), associate_is_agent=False))
+    other = clocks(
+        told,
+        utc("2026-09-01T00:00Z"),
+        zone="America/New_York",
+        facts=Facts(associate_discovery=date(2026, 8, 3), associate_is_agent=False),
+    )
     assert one(other, "HIPAA-60D").due_date == date(2026, 10, 19)
 
 
@@ -217,14 +247,22 @@ def test_documents_are_kept_six_years_and_logs_six_months_h17_l01() -> None:
 
 def test_california_has_thirty_days_and_fifteen_more_after_the_notice_c01() -> None:
     sent = {"CA-30D": utc("2026-02-10T20:00Z")}
-    found = clocks(Instants(), utc("2026-02-11T00:00Z"), zone="America/Los_Angeles", facts=Facts(discovery=date(2026, 1, 15), residents={"CA": 501}, notified=sent))
+    found = clocks(
+        Instants(),
+        utc("2026-02-11T00:00Z"),
+        zone="America/Los_Angeles",
+        facts=Facts(discovery=date(2026, 1, 15), residents={"CA": 501}, notified=sent),
+    )
     assert one(found, "CA-30D").due_date == date(2026, 2, 14)
     assert one(found, "CA-AG-15D").due_date == date(2026, 2, 25)
     assert of("CA-AG-15D", discovery=date(2026, 1, 15), residents={"CA": 500}, notified=sent).applies is False
 
 
 def test_before_2026_california_named_no_number() -> None:
-    found = {clock.rule.id: clock for clock in clocks(Instants(), utc("2026-02-01T00:00Z"), facts=Facts(discovery=date(2025, 12, 31)))}
+    found = {
+        clock.rule.id: clock
+        for clock in clocks(Instants(), utc("2026-02-01T00:00Z"), facts=Facts(discovery=date(2025, 12, 31)))
+    }
     assert "CA-30D" not in found
     assert found["CA-PRE2026"].due_utc is None
 
@@ -233,11 +271,21 @@ AI_ACT = [
     ("A01", date(2026, 11, 2), 15, [], date(2026, 11, 17), date(2026, 11, 17), "the day of awareness does not count"),
     ("A02", date(2026, 11, 7), 15, [], date(2026, 11, 22), date(2026, 11, 23), "a Sunday: outer limit Monday"),
     ("A04", date(2026, 12, 20), 10, [date(2026, 12, 25)], date(2026, 12, 30), date(2026, 12, 30), "death: ten days"),
-    ("two days over a weekend", date(2026, 11, 6), 2, [], date(2026, 11, 8), date(2026, 11, 10), "at least two working days, outer only"),
+    (
+        "two days over a weekend",
+        date(2026, 11, 6),
+        2,
+        [],
+        date(2026, 11, 8),
+        date(2026, 11, 10),
+        "at least two working days, outer only",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "aware", "days", "holidays", "due", "latest", "why"), AI_ACT, ids=[row[0] for row in AI_ACT])
+@pytest.mark.parametrize(
+    ("name", "aware", "days", "holidays", "due", "latest", "why"), AI_ACT, ids=[row[0] for row in AI_ACT]
+)
 def test_the_ai_act_counts_days_and_rolls_only_the_outer_limit(
     name: str, aware: date, days: int, holidays: list[date], due: date, latest: date, why: str
 ) -> None:
@@ -270,7 +318,9 @@ MOMENTS = st.datetimes(datetime(2019, 1, 1), datetime(2040, 1, 1), timezones=st.
 
 
 @given(MOMENTS, ZONES)
-def test_hours_are_elapsed_in_every_zone_and_the_outer_limit_is_at_most_an_hour_later(aware: datetime, zone: str) -> None:
+def test_hours_are_elapsed_in_every_zone_and_the_outer_limit_is_at_most_an_hour_later(
+    aware: datetime, zone: str
+) -> None:
     clock = of("GDPR33-72H", Instants(aware=aware), zone=zone)
     assert clock.due_utc - aware == timedelta(hours=72)
     assert timedelta(0) < outer(clock.rule, aware, ZoneInfo(zone)) - clock.due_utc <= timedelta(hours=1)

@@ -25,8 +25,12 @@ def _fixed_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "new_id", lambda prefix: f"{prefix}-000000000000")
 
 
-def build(session: Session, vault: Vault, now: datetime, organisation: Organisation = samples.ORGANISATION) -> notice.NoticeView:
-    _, view = notice.build(session, vault, INCIDENT, report_id="rep-000000000000", now=now, by=samples.BY, organisation=organisation)
+def build(
+    session: Session, vault: Vault, now: datetime, organisation: Organisation = samples.ORGANISATION
+) -> notice.NoticeView:
+    _, view = notice.build(
+        session, vault, INCIDENT, report_id="rep-000000000000", now=now, by=samples.BY, organisation=organisation
+    )
     return view
 
 
@@ -42,7 +46,13 @@ def case(session: Session, vault: Vault, now: datetime) -> str:
 
 def say(session: Session, now: datetime, key: str, **detail: Any) -> None:
     row = IncidentEvent(
-        id=f"iev-{key}"[:40], incident_id=INCIDENT, kind="field", at=now, by="A. Deléguée, DPO", reason="", detail={"field": key, **detail}
+        id=f"iev-{key}"[:40],
+        incident_id=INCIDENT,
+        kind="field",
+        at=now,
+        by="A. Deléguée, DPO",
+        reason="",
+        detail={"field": key, **detail},
     )
     ledger.record(session, row, now=now, by="x")
 
@@ -87,7 +97,9 @@ def test_nothing_is_suggested_without_an_exposure(session: Session, vault: Vault
     assert found["subjects_count"].value is None
 
 
-def test_a_persons_statement_fills_a_field_with_author_and_time(session: Session, vault: Vault, now: datetime, case: str) -> None:
+def test_a_persons_statement_fills_a_field_with_author_and_time(
+    session: Session, vault: Vault, now: datetime, case: str
+) -> None:
     say(session, now, "risk_outcome", value="High risk: health data of named patients", status="known")
     field = fields(build(session, vault, now))["risk_outcome"]
     assert field.status is Status.KNOWN
@@ -96,7 +108,9 @@ def test_a_persons_statement_fills_a_field_with_author_and_time(session: Session
     assert field.source == "iev-risk_outcome"
 
 
-def test_a_statement_with_a_status_that_does_not_exist_is_refused(session: Session, vault: Vault, now: datetime, case: str) -> None:
+def test_a_statement_with_a_status_that_does_not_exist_is_refused(
+    session: Session, vault: Vault, now: datetime, case: str
+) -> None:
     say(session, now, "severity", value="x", status="probably")
     with pytest.raises(InputError, match="unknown status"):
         build(session, vault, now)
@@ -109,7 +123,9 @@ def test_complete_needs_every_field_settled_and_nothing_is_not_complete() -> Non
     assert completeness([]) == "incomplete"
 
 
-def test_a_notice_becomes_complete_when_people_settle_what_was_open(session: Session, vault: Vault, now: datetime, case: str) -> None:
+def test_a_notice_becomes_complete_when_people_settle_what_was_open(
+    session: Session, vault: Vault, now: datetime, case: str
+) -> None:
     for field in build(session, vault, now).open:
         say(session, now, field.key, value="settled", status="known")
     view = build(session, vault, now)
@@ -117,12 +133,18 @@ def test_a_notice_becomes_complete_when_people_settle_what_was_open(session: Ses
     assert view.stage == "Initial notification (complete)"
 
 
-def test_the_clock_counts_from_the_awareness_in_force_in_elapsed_hours(session: Session, vault: Vault, now: datetime, case: str) -> None:
+def test_the_clock_counts_from_the_awareness_in_force_in_elapsed_hours(
+    session: Session, vault: Vault, now: datetime, case: str
+) -> None:
     clock = build(session, vault, now).clock
     assert clock.badge.word == "running"
     assert clock.headline.replace("\N{NO-BREAK SPACE}", " ") == "52 h 0 min left at drafting."
     texts = [fact.text.replace("\N{NO-BREAK SPACE}", " ") for fact in clock.facts]
-    assert texts == ["9 March 2026, 13:00:00 UTC", "12 March 2026, 13:00:00 UTC", "12 March 2026, 14:00:00 Europe/Paris (UTC+01:00)"]
+    assert texts == [
+        "9 March 2026, 13:00:00 UTC",
+        "12 March 2026, 13:00:00 UTC",
+        "12 March 2026, 14:00:00 Europe/Paris (UTC+01:00)",
+    ]
 
 
 def test_across_a_clock_change_the_limit_is_72_elapsed_hours(session: Session, vault: Vault, now: datetime) -> None:
@@ -197,7 +219,9 @@ def test_no_personal_data_reaches_the_page(session: Session, vault: Vault, now: 
     assert "[withheld: e-mail address]" in text
 
 
-def test_an_empty_setting_is_to_be_determined_not_blank(session: Session, vault: Vault, now: datetime, case: str) -> None:
+def test_an_empty_setting_is_to_be_determined_not_blank(
+    session: Session, vault: Vault, now: datetime, case: str
+) -> None:
     view = build(session, vault, now, Organisation())
     assert fields(view)["controller_name"].status is Status.TO_BE_DETERMINED
     assert {fact.label: fact.text for fact in view.facts}["To"] == "to be determined"

@@ -52,7 +52,8 @@ def test_the_pdf_has_its_pages_text_tags_dates_and_data(document: tuple[str, ren
     assert reader.metadata is not None
     assert reader.metadata.title == "Privacy assessment – triage@1.2"
     assert reader.metadata.creation_date == now
-    assert b"<pdfaid:part>3</pdfaid:part>" in root["/Metadata"].get_data().replace(b' rdf:datatype=""', b"") or b"pdfaid" in root["/Metadata"].get_data()
+    metadata = root["/Metadata"].get_data()
+    assert (b"pdfaid:part" in metadata, b"pdfaid:conformance" in metadata) == (True, True)
     assert reader.attachments["assessment.json"] == [attachment.data]
     # Same inputs, same bytes: nothing in the file comes from the clock.
     assert render.render_pdf(html, attachment, created=now) == pdf
@@ -88,7 +89,7 @@ def test_hostile_text_is_shown_and_does_nothing(session: Session, vault: Vault, 
     assert "\u202e" not in html
     assert "\x00" not in html
     assert "A" * 300 not in html
-    assert "[cut: 10,075 characters]" in html
+    assert f"[cut: {len(HOSTILE):,} characters]" in html
 
 
 def test_the_renderer_reads_no_file_and_calls_no_server(
@@ -112,7 +113,9 @@ def test_a_value_that_a_view_lacks_stops_the_template() -> None:
         render.render_html("assessment.html", object(), NOTE, link_data=False)
 
 
-def test_without_its_c_libraries_the_pdf_renderer_says_what_to_install(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+def test_without_its_c_libraries_the_pdf_renderer_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
     import builtins
 
     real = builtins.__import__

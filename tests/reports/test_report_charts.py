@@ -13,7 +13,12 @@ def test_guessing_lies_on_the_diagonal_of_log_log_axes() -> None:
 def test_axes_reach_down_to_one_nonmember() -> None:
     chart = roc_chart([0.0, 1.0], [0.0, 1.0], 1000, "alt")
     assert chart is not None
-    assert [tick.label.replace("\N{NO-BREAK SPACE}", " ") for tick in chart.x_ticks] == ["0.1 %", "1 %", "10 %", "100 %"]
+    assert [tick.label.replace("\N{NO-BREAK SPACE}", " ") for tick in chart.x_ticks] == [
+        "0.1 %",
+        "1 %",
+        "10 %",
+        "100 %",
+    ]
     assert chart.unresolved == 0.0  # 1 of 1000 is the left edge itself
 
 

@@ -88,7 +88,9 @@ def test_a_file_nobody_drew_up_is_unknown(session: Session, vault: Vault, conten
 def test_a_changed_record_is_not_believed(session: Session, vault: Vault, now: datetime) -> None:
     built = build(session, vault, now, media="html")
     session.execute(sa.text("DROP TRIGGER IF EXISTS report_no_update"))
-    for name in session.scalars(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'report'")).all():
+    for name in session.scalars(
+        sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'report'")
+    ).all():
         session.execute(sa.text(f"DROP TRIGGER {name}"))
     session.execute(sa.text("UPDATE report SET subject_id = 'mv-other'"))
     session.expire_all()
@@ -111,7 +113,14 @@ def test_a_notice_is_recorded_with_its_fields(session: Session, vault: Vault, no
     samples.model(session, vault, now)
     incident = samples.incident(session, vault, now)
     built, row = service.draft_notice(
-        session, vault, "gdpr-article33", incident[:8], now=now, by=samples.BY, organisation=samples.ORGANISATION, media="html"
+        session,
+        vault,
+        "gdpr-article33",
+        incident[:8],
+        now=now,
+        by=samples.BY,
+        organisation=samples.ORGANISATION,
+        media="html",
     )
     assert (row.state, row.completeness, row.report_id) == ("draft", "incomplete", built.report.id)
     stored = {field["key"]: field for field in json.loads(vault.read(row.fields_sha256))}
@@ -127,14 +136,20 @@ def test_an_assessment_is_no_notice(session: Session, vault: Vault, now: datetim
 
 @pytest.mark.parametrize(
     ("kind", "subject", "media", "error"),
-    [("poem", "triage@1.2", "pdf", InputError), ("assessment", "triage@1.2", "docx", InputError), ("assessment", "triage@9", "pdf", NotFoundError)],
+    [
+        ("poem", "triage@1.2", "pdf", InputError),
+        ("assessment", "triage@1.2", "docx", InputError),
+        ("assessment", "triage@9", "pdf", NotFoundError),
+    ],
 )
 def test_what_cannot_be_drawn_up_leaves_no_record(
     session: Session, vault: Vault, now: datetime, kind: str, subject: str, media: str, error: type[Exception]
 ) -> None:
     samples.model(session, vault, now)
     with pytest.raises(error):
-        service.build_report(session, vault, kind, subject, now=now, by="x", organisation=samples.ORGANISATION, media=media)
+        service.build_report(
+            session, vault, kind, subject, now=now, by="x", organisation=samples.ORGANISATION, media=media
+        )
     assert session.scalars(sa.select(Report)).all() == []
 
 

@@ -19,7 +19,14 @@ def test_what_points_at_a_person_is_withheld(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["812 of 6,034 records", "on 2026-03-10T09:00:00Z at the latest", "version 1.2.3 of triage", "at 09:41:12", "mv-triage12000", "AML.T0024"],
+    [
+        "812 of 6,034 records",
+        "on 2026-03-10T09:00:00Z at the latest",
+        "version 1.2.3 of triage",
+        "at 09:41:12",
+        "mv-triage12000",
+        "AML.T0024",
+    ],
 )
 def test_counts_dates_and_versions_stay(text: str) -> None:
     assert withhold(text) == text

@@ -1,0 +1,88 @@
+"""How long an audit takes and what it finds, on generated records; and on real data where the folder is given.
+
+    python benchmarks/attacks.py [FOLDER]      (or GOVTOOL_BENCH_DATA=FOLDER)
+
+Real: location30.npz (446 binary features, 30 classes), a 446-128-30 net trained on half, 8 reference models.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from table import Row, show
+
+from govtool.attacks import validity
+from govtool.attacks.catalog import ATTACKS
+from govtool.attacks.interface import AttackData, AttackResult, Records
+from govtool.audits.recipe import Recipe, train
+from govtool.audits.references import train_references
+from govtool.audits.targets.torch_target import from_module
+from govtool.runtime import rng
+
+REFERENCES = 8
+
+
+def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterator[Row]:
+    """Train a target and its references, then attack: seconds and what came out."""
+    classes = int(data.labels.max()) + 1
+    started = time.perf_counter()
+    module = train(recipe, data.members.features, data.members.labels, n_classes=classes, seed=seed)
+    target = from_module(module, data.members.features.shape[1])
+    yield Row(f"{name}: train the target", time.perf_counter() - started, "s wall", f"{len(data.members)} records")
+    started = time.perf_counter()
+    trained = train_references(
+        recipe, target, data, count=REFERENCES, seed=seed, control_labels=None, progress=lambda _done: None
+    )
+    yield Row(f"{name}: {REFERENCES} references", time.perf_counter() - started, "s wall", "half of the audited records each")
+    data = replace(data, references=trained.references)
+    started = time.perf_counter()
+    checked = validity.check(data, rng(seed, "validity"))
+    yield Row(f"{name}: blind baseline, duplicates", time.perf_counter() - started, "s wall", "once per audit")
+    for attack in ("loss_threshold", "rmia"):
+        started = time.perf_counter()
+        result = ATTACKS[attack].run(target, data, {"validity": checked}, rng(seed, attack))
+        took = time.perf_counter() - started
+        assert isinstance(result, AttackResult)
+        yield Row(f"{name}: {attack}", took, "s wall", f"n = {len(data.labels)}")
+        for metric, found in result.metrics.items():
+            yield Row(f"{name}: {attack} {metric}", found.value, "", f"{found.low:.3f} to {found.high:.3f}")
+
+
+def generated(n: int = 2000, features: int = 64, classes: int = 10) -> AttackData:
+    """Noisy clusters with a fifth of the labels random, so that there is something to memorise."""
+    draw = np.random.default_rng(1)
+    centres = draw.normal(size=(classes, features))
+
+    def records(count: int) -> Records:
+        labels = draw.integers(0, classes, count)
+        rows = centres[labels] + draw.normal(scale=2.0, size=(count, features))
+        shown = np.where(draw.random(count) < 0.2, draw.integers(0, classes, count), labels)
+        return Records(rows.astype(np.float32), shown.astype(np.int64))
+
+    return AttackData(records(n), records(n), records(n // 2))
+
+
+def location30(folder: Path) -> AttackData:
+    with np.load(folder / "location30.npz", allow_pickle=False) as archive:
+        features = np.unpackbits(archive["x_bits"], axis=1)[:, : int(archive["n_features"])].astype(np.float32)
+        labels = archive["y"].astype(np.int64)
+    labels = labels - labels.min()
+    order = np.random.default_rng(7).permutation(len(labels))
+    parts = np.split(order, [2000, 4000])
+    return AttackData(*(Records(features[part], labels[part]) for part in parts))
+
+
+def rows(folder: str | None = None) -> Iterator[Row]:
+    mlp = Recipe(factory="mlp", factory_params={"hidden": [128]}, epochs=60, batch_size=128, learning_rate=2e-3)
+    yield from audit("generated", mlp, generated())
+    folder = folder or os.environ.get("GOVTOOL_BENCH_DATA")
+    if folder:
+        yield from audit("location30", mlp, location30(Path(folder)))
+
+
+if __name__ == "__main__":
+    show(rows(sys.argv[1] if len(sys.argv) > 1 else None))
