@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.attacks.interface import Features, FloatArray
+from govtool.attacks.optimizer import Optimizer
 
 # Frozen on four softmax and four MLP models of the 8x8 digits (16 cells tried); never fitted to the model under attack.
 STEPS = 200
@@ -85,12 +86,11 @@ def reconstruct(
 
     wanted = torch.as_tensor(np.tile(classes, RESTARTS))
     units = torch.as_tensor(_starts(len(classes), bounds.low.shape, rng)).requires_grad_(True)
-    optimiser = torch.optim.Adam([units], lr=RATE)
+    optimizer = Optimizer([units], "adam", RATE, 0.0)
     for _ in range(STEPS):
-        optimiser.zero_grad()
         loss = _doubt(logits(units), wanted) + _prior(units, shape)
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         with torch.no_grad():
             units.clamp_(0, 1)
     with torch.no_grad():

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from govtool import runtime
 from govtool.audits import factories
-from govtool.audits.optimizer import Optimizer
+from govtool.attacks.optimizer import Optimizer
 from govtool.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:

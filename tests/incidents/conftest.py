@@ -1,12 +1,12 @@
 """A registered model with its training data, and an open incident about its deployment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest_case import Case
 from incident_traffic import training
 from sqlalchemy.orm import Session
 
@@ -15,22 +15,8 @@ from govtool.evidence.vault import Vault
 from govtool.incidents.models import Incident
 from govtool.incidents.service import open_incident
 from govtool.registry import service as registry
-from govtool.registry.models import DatasetVersion, ModelVersion
 
 BY = "tester"
-
-
-@dataclass(frozen=True)
-class Case:
-    incident: Incident
-    version: ModelVersion
-    dataset: DatasetVersion
-    records: np.ndarray
-
-    @property
-    def model_sha256(self) -> str:
-        assert self.version.artifact_sha256 is not None
-        return self.version.artifact_sha256
 
 
 @pytest.fixture

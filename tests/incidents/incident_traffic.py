@@ -102,13 +102,14 @@ def training(members: int = 1000) -> np.ndarray:
 
 
 def line(call: Call, records: np.ndarray, *, number: int, model: str = "ab" * 32) -> dict[str, Any]:
-    """The call as our server logs it."""
+    """The call as our server logs it; output 'none' is a refused request."""
     rows = [_row(name, records) for name in call.inputs]
     shape = [len(rows), WIDTH]
     outputs = [{"name": "label", "shape": [len(rows)], "datatype": "INT64", "data": [0] * len(rows)}]
     if call.output == "probabilities":
         answers = {"name": "probabilities", "shape": [len(rows), 2], "datatype": "FP64", "data": [0.25, 0.75] * len(rows)}
         outputs.insert(0, answers)
+    refused = call.output == "none"
     return {
         "ts": (START + timedelta(seconds=call.at)).isoformat(),
         "request_id": f"r{number}",
@@ -119,10 +120,10 @@ def line(call: Call, records: np.ndarray, *, number: int, model: str = "ab" * 32
         "model_name": "triage",
         "model_version": "1",
         "model_sha256": model,
-        "status": 200,
+        "status": 403 if refused else 200,
         "duration_ms": 3.1,
         "request": {"inputs": [{"name": "features", "shape": shape, "datatype": "FP32", "data": sum(rows, [])}]},
-        "response": {"outputs": outputs},
+        "response": {"error": "forbidden"} if refused else {"outputs": outputs},
     }
 
 

@@ -1,10 +1,9 @@
 """A small, complete story with fixed ids: a triage model, its data, one audit, one decision, one incident."""
 
-import io
+import base64
 from datetime import datetime, timedelta
 from typing import Any
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
@@ -109,13 +108,10 @@ def audit(session: Session, vault: Vault, now: datetime, *, run_id: str = "run-s
 
 
 def _membership(vault: Vault) -> AttackRecord:
-    random = np.random.default_rng(3)
-    members, others = random.normal(1.1, 1.2, 1500), random.normal(0, 1, 1500)
-    cuts = np.sort(np.concatenate([members, others]))[::-1][:: 3000 // 290]
-    fpr = [0.0, *[float((others >= cut).mean()) for cut in cuts], 1.0]
-    tpr = [0.0, *[float((members >= cut).mean()) for cut in cuts], 1.0]
-    counts = Counts(int((members > 0.5).sum()), 1500, int((others > 0.5).sum()), 1500)
-    at_one = clopper_pearson(int((members > np.quantile(others, 0.99)).sum()), 1500)
+    fpr = [0.0, *(10 ** (-step / 20) for step in range(60, -1, -1))]
+    tpr = [share**0.45 for share in fpr]
+    counts = Counts(1060, 1500, 487, 1500)
+    at_one = clopper_pearson(246, 1500)
     auc = Estimate(0.757, 0.740, 0.774, 0.95, 3000, "DeLong")
     return _record(
         "loss_threshold",
@@ -280,20 +276,10 @@ def sign(session: Session, signer: Signer, now: datetime) -> None:
 
 
 def png() -> bytes:
-    """A montage as the attack draws it: two rows of ten pictures."""
-    from PIL import Image
-
-    random = np.random.default_rng(5)
-    cells = random.integers(0, 255, (2, 10, 12, 12), dtype=np.uint8)
-    sheet = np.full((2 * 13 + 1, 10 * 13 + 1), 255, np.uint8)
-    for row in range(2):
-        for column in range(10):
-            sheet[1 + 13 * row : 13 + 13 * row, 1 + 13 * column : 13 + 13 * column] = cells[row, column]
-    buffer = io.BytesIO()
-    Image.fromarray(sheet).resize((sheet.shape[1] * 6, sheet.shape[0] * 6), Image.Resampling.NEAREST).save(
-        buffer, "PNG"
+    """One grey pixel: the bytes are spelled out, because compressors of different machines write different ones."""
+    return base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
     )
-    return buffer.getvalue()
 
 
 def incident(session: Session, vault: Vault, now: datetime, *, aware: timedelta | None = timedelta(hours=20)) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from govtool.audits.optimizer import MOMENTUM, Optimizer
+from govtool.attacks.optimizer import MOMENTUM, Optimizer
 
 
 def trace(make: Any) -> torch.Tensor:
