@@ -37,7 +37,9 @@ def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterato
     trained = train_references(
         recipe, target, data, count=REFERENCES, seed=seed, control_labels=None, progress=lambda _done: None
     )
-    yield Row(f"{name}: {REFERENCES} references", time.perf_counter() - started, "s wall", "half of the audited records each")
+    yield Row(
+        f"{name}: {REFERENCES} references", time.perf_counter() - started, "s wall", "half of the audited records each"
+    )
     data = replace(data, references=trained.references)
     started = time.perf_counter()
     checked = validity.check(data, rng(seed, "validity"))

@@ -40,8 +40,12 @@ def write_log(path: Path) -> int:
                 "model_sha256": "0" * 64,
                 "status": 200,
                 "duration_ms": 1.0,
-                "request": {"inputs": [{"name": "features", "shape": [1, FEATURES], "datatype": "FP32", "data": features}]},
-                "response": {"outputs": [{"name": "probabilities", "shape": [1, CLASSES], "datatype": "FP64", "data": output}]},
+                "request": {
+                    "inputs": [{"name": "features", "shape": [1, FEATURES], "datatype": "FP32", "data": features}]
+                },
+                "response": {
+                    "outputs": [{"name": "probabilities", "shape": [1, CLASSES], "datatype": "FP64", "data": output}]
+                },
             }
             stream.write(json.dumps(line, separators=(",", ":")) + "\n")
     return path.stat().st_size
@@ -57,11 +61,25 @@ def rows() -> Iterator[Row]:
         vault, now = Vault(str(folder / "vault")), system_clock()
         with db.session_scope(engine) as session:
             incident = service.open_incident(
-                session, title="bench", summary="", model_version=None, deployment=None, first_alert_at=None, now=now, by="bench"
+                session,
+                title="bench",
+                summary="",
+                model_version=None,
+                deployment=None,
+                first_alert_at=None,
+                now=now,
+                by="bench",
             )
             started = time.perf_counter()
             item = ingest.preserve(
-                session, vault, incident, folder / "log.jsonl", source_system="bench", authority="bench", now=now, by="bench"
+                session,
+                vault,
+                incident,
+                folder / "log.jsonl",
+                source_system="bench",
+                authority="bench",
+                now=now,
+                by="bench",
             )
             preserved = time.perf_counter() - started
             started = time.perf_counter()

@@ -74,7 +74,9 @@ def measure(engine: sa.Engine, folder: Path, signer: Signer, entries: int) -> li
     appended = COMMITS / seconds(one_command_each)
     rows = [
         Row("append, one commit and checkpoint each", appended, "records/s", engine.dialect.name),
-        Row("append, one transaction", (entries - COMMITS) / seconds(one_transaction), "records/s", engine.dialect.name),
+        Row(
+            "append, one transaction", (entries - COMMITS) / seconds(one_transaction), "records/s", engine.dialect.name
+        ),
         Row(f"verify {entries:,} entries", entries / seconds(whole), "entries/s", engine.dialect.name),
         Row("make and check one proof", statistics.median(seconds(one_proof) for _ in range(3)) * 1000, "ms"),
     ]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from govtool import runtime
-from govtool.audits import factories
 from govtool.attacks.optimizer import Optimizer
+from govtool.audits import factories
 from govtool.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:

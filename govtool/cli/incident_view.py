@@ -95,7 +95,12 @@ def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[s
     accused = ", ".join(clean(who) for who in named) or "nobody"
     parts += ["", f"an exposure, or two independent suspicions: {accused}"]
     flagged = {row.principal for row in findings}
-    parts.append(f"no finding against the other {run.n_principals - len(flagged)} principals (their figures: --json)")
+    if any(each["status"] == "completed" for each in run.detectors):
+        parts.append(
+            f"no finding against the other {run.n_principals - len(flagged)} principals (their figures: --json)"
+        )
+    else:
+        parts.append("no detector could judge these logs, so nobody is cleared")
     return "\n".join(parts)
 
 
@@ -105,7 +110,7 @@ def clocks_text(found: "list[Clock]", now: "datetime") -> str:
             each.rule.id,
             each.state,
             each.rule.duty,
-            each.due_local.isoformat(timespec="minutes") if each.due_local else each.rule.standard.replace("_", " "),
+            _due(each),
             _left(each, now),
         ]
         for each in found
@@ -113,6 +118,15 @@ def clocks_text(found: "list[Clock]", now: "datetime") -> str:
     parts = [table(["rule", "state", "duty", "due", "left"], rows), ""]
     parts += [f"{each.rule.id}: {each.explanation}" for each in found]
     return "\n".join(parts)
+
+
+def _due(clock: "Clock") -> str:
+    """The limit; before there is one, how it will be counted; where the law names no number, what it says instead."""
+    if clock.due_local:
+        return clock.due_local.isoformat(timespec="minutes") + (" if now" if clock.anchor_at is None else "")
+    rule = clock.rule
+    words = rule.standard if rule.amount is None else f"{rule.amount} {rule.unit} from {rule.anchor}"
+    return words.replace("_", " ")
 
 
 def _left(clock: "Clock", now: "datetime") -> str:

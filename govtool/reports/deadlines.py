@@ -237,7 +237,7 @@ def _awareness(instants: Instants, as_of: datetime) -> _Start:
     """The earlier of the recorded decision and the processor's message (EDPB Guidelines 9/2022)."""
     known = [at for at in (instants.aware, instants.processor_informed) if at is not None]
     if not known:
-        return _Start(as_of, "nobody has recorded awareness; shown as if it were now", hypothetical=True)
+        return _Start(as_of, "now, because nobody has recorded awareness: a limit as if", hypothetical=True)
     if instants.aware is not None and min(known) == instants.aware:
         return _Start(instants.aware, "recorded awareness")
     return _Start(min(known), "the processor's message, from which the controller is in principle aware")
@@ -257,7 +257,7 @@ def _discovery(instants: Instants, as_of: datetime, civil: ZoneInfo, facts: Fact
     if facts.associate_is_agent and facts.associate_discovery is not None:
         days.append((facts.associate_discovery, "discovery by an associate that is an agent"))
     if not days:
-        return _Start(as_of, "no discovery is recorded; shown as if it were today", hypothetical=True)
+        return _Start(as_of, "today, because no discovery is recorded: a limit as if", hypothetical=True)
     day, why = min(days)
     return _Start(_midnight(day, civil), why)
 

@@ -26,17 +26,38 @@ def make_case(session: Session, vault: Vault, tmp_path: Path, now: datetime) -> 
     def make(members: int = 1000, *, subject: str | None = "subject") -> Case:
         records = training(members)
         data, weights = tmp_path / "train.npz", tmp_path / "model.npz"
-        np.savez(data, X=records, y=np.zeros(members, np.int64), subject=np.array([f"person-{i // 2}" for i in range(members)]))
+        np.savez(
+            data,
+            X=records,
+            y=np.zeros(members, np.int64),
+            subject=np.array([f"person-{i // 2}" for i in range(members)]),
+        )
         np.savez(weights, scores=np.zeros(3))
-        dataset = registry.add_dataset_version(session, "patients", "1", data, level=3, label="y", subject=subject, now=now, by=BY)
+        dataset = registry.add_dataset_version(
+            session, "patients", "1", data, level=3, label="y", subject=subject, now=now, by=BY
+        )
         registry.add_model(session, "triage", description="", owner="", purpose="", now=now, by=BY)
         version = registry.add_model_version(session, vault, "triage", "1", artifact=weights, now=now, by=BY)
         registry.add_lineage(session, "triage@1", "trained_on", "patients@1", now=now, by=BY)
         deployment = registry.add_deployment(
-            session, "triage-api", version, environment="production", audience="public", exposes=[Access.PROBABILITIES], now=now, by=BY
+            session,
+            "triage-api",
+            version,
+            environment="production",
+            audience="public",
+            exposes=[Access.PROBABILITIES],
+            now=now,
+            by=BY,
         )
         incident = open_incident(
-            session, title="odd queries", summary="", model_version=None, deployment=deployment, first_alert_at=now, now=now, by=BY
+            session,
+            title="odd queries",
+            summary="",
+            model_version=None,
+            deployment=deployment,
+            first_alert_at=now,
+            now=now,
+            by=BY,
         )
         return Case(incident, version, dataset, records)
 
@@ -52,5 +73,12 @@ def case(make_case: Callable[..., Case]) -> Case:
 def incident(session: Session, now: datetime) -> Incident:
     """A case that names no model."""
     return open_incident(
-        session, title="odd queries", summary="", model_version=None, deployment=None, first_alert_at=None, now=now, by=BY
+        session,
+        title="odd queries",
+        summary="",
+        model_version=None,
+        deployment=None,
+        first_alert_at=None,
+        now=now,
+        by=BY,
     )

@@ -30,7 +30,9 @@ class Call:
     output: str = "probabilities"
 
 
-def ordinary(rng: np.random.Generator, who: str, members: int, *, own: Sequence[int] = (), visits: int = 20) -> Iterator[Call]:
+def ordinary(
+    rng: np.random.Generator, who: str, members: int, *, own: Sequence[int] = (), visits: int = 20
+) -> Iterator[Call]:
     """People at a desk: visits at random over ten days, a few dozen inputs at random times, now and then one's own record."""
     for day in rng.uniform(0, 10 * DAY, visits):
         at = float(day)
@@ -60,7 +62,9 @@ def nightly_batch(rng: np.random.Generator, who: str) -> Iterator[Call]:
             yield Call(night * DAY + 7200 + 2 * i + float(rng.normal(0, 0.1)), who, (f"b{rng.integers(1 << 40)}",))
 
 
-def campaign(rng: np.random.Generator, who: str, members: int, *, size: int = 400, share: float = 0.5) -> Iterator[Call]:
+def campaign(
+    rng: np.random.Generator, who: str, members: int, *, size: int = 400, share: float = 0.5
+) -> Iterator[Call]:
     """Membership inference: candidate records, `share` of them from the training data, one after the other by script."""
     at = float(rng.uniform(0, 9 * DAY))
     known = rng.permutation(members)[: round(size * share)]
@@ -72,7 +76,9 @@ def campaign(rng: np.random.Generator, who: str, members: int, *, size: int = 40
 
 def clean(rng: np.random.Generator, clients: int = 12, members: int = 1000) -> list[Call]:
     """A fortnight without a campaign: clients, one monitor, one busy customer, one nightly batch."""
-    calls = [call for n in range(clients) for call in ordinary(rng, f"client{n}", members, own=rng.integers(0, members, 8))]
+    calls = [
+        call for n in range(clients) for call in ordinary(rng, f"client{n}", members, own=rng.integers(0, members, 8))
+    ]
     return [*calls, *monitor(rng, "monitor"), *busy(rng, "busy"), *nightly_batch(rng, "batch")]
 
 
@@ -84,7 +90,13 @@ def parquet(path: Path, calls: Iterable[Call], *, model: str = "ab" * 32) -> Pat
     ordered = sorted(calls, key=lambda call: call.at)
     size = len(ordered)
     columns: dict[str, Any] = {name: [None] * size for name in schema().names}
-    for name, value in {"original_sha256": "0" * 64, "byte_len": 99, "model_sha256": model, "model_name": "triage", "status": 200}.items():
+    for name, value in {
+        "original_sha256": "0" * 64,
+        "byte_len": 99,
+        "model_sha256": model,
+        "model_name": "triage",
+        "status": 200,
+    }.items():
         columns[name] = [value] * size
     columns |= {"line_no": list(range(1, size + 1)), "byte_off": [100 * number for number in range(size)]}
     columns["ts_us"] = [round((START.timestamp() + call.at) * SECOND) for call in ordered]
@@ -107,7 +119,12 @@ def line(call: Call, records: np.ndarray, *, number: int, model: str = "ab" * 32
     shape = [len(rows), WIDTH]
     outputs = [{"name": "label", "shape": [len(rows)], "datatype": "INT64", "data": [0] * len(rows)}]
     if call.output == "probabilities":
-        answers = {"name": "probabilities", "shape": [len(rows), 2], "datatype": "FP64", "data": [0.25, 0.75] * len(rows)}
+        answers = {
+            "name": "probabilities",
+            "shape": [len(rows), 2],
+            "datatype": "FP64",
+            "data": [0.25, 0.75] * len(rows),
+        }
         outputs.insert(0, answers)
     refused = call.output == "none"
     return {
@@ -122,7 +139,16 @@ def line(call: Call, records: np.ndarray, *, number: int, model: str = "ab" * 32
         "model_sha256": model,
         "status": 403 if refused else 200,
         "duration_ms": 3.1,
-        "request": {"inputs": [{"name": "features", "shape": shape, "datatype": "FP32", "data": sum(rows, [])}]},
+        "request": {
+            "inputs": [
+                {
+                    "name": "features",
+                    "shape": shape,
+                    "datatype": "FP32",
+                    "data": [value for row in rows for value in row],
+                }
+            ]
+        },
         "response": {"error": "forbidden"} if refused else {"outputs": outputs},
     }
 

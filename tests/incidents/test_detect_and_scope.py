@@ -43,14 +43,20 @@ def log(session: Session, vault: Vault, tmp_path: Path, now: datetime) -> Callab
 
 def office(clients: int = 5) -> list[Call]:
     rng = np.random.default_rng(5)
-    return [call for n in range(clients) for call in ordinary(rng, f"key:{n:08x}", MEMBERS, own=rng.integers(0, MEMBERS, 6), visits=4)]
+    return [
+        call
+        for n in range(clients)
+        for call in ordinary(rng, f"key:{n:08x}", MEMBERS, own=rng.integers(0, MEMBERS, 6), visits=4)
+    ]
 
 
 def probing(who: str = "key:0badcafe", size: int = 120) -> list[Call]:
     return list(campaign(np.random.default_rng(1), who, MEMBERS, size=size))
 
 
-def run(session: Session, vault: Vault, case: Case, now: datetime, **options: Any) -> tuple[DetectionRun, list[Finding]]:
+def run(
+    session: Session, vault: Vault, case: Case, now: datetime, **options: Any
+) -> tuple[DetectionRun, list[Finding]]:
     return detect(session, vault, case.incident, now=now, by="t", **options)
 
 
@@ -103,7 +109,9 @@ def test_detecting_again_gives_the_same_findings(
     log(small, [*office(), *probing()])
     first, second = (run(session, vault, small, now)[1] for _ in range(2))
     what = [(row.detector, row.principal, row.value, row.threshold, row.rows_sha256, row.summary) for row in first]
-    assert what == [(row.detector, row.principal, row.value, row.threshold, row.rows_sha256, row.summary) for row in second]
+    assert what == [
+        (row.detector, row.principal, row.value, row.threshold, row.rows_sha256, row.summary) for row in second
+    ]
 
 
 def test_the_same_log_ingested_twice_counts_once(
@@ -117,7 +125,9 @@ def test_the_same_log_ingested_twice_counts_once(
     assert len(found.ingests) == 1
 
 
-def test_several_logs_are_judged_together(session: Session, vault: Vault, small: Case, log: Callable[..., None], now: datetime) -> None:
+def test_several_logs_are_judged_together(
+    session: Session, vault: Vault, small: Case, log: Callable[..., None], now: datetime
+) -> None:
     log(small, office(), name="monday.jsonl")
     log(small, probing(), name="tuesday.jsonl")
     found, findings = run(session, vault, small, now)
@@ -220,7 +230,9 @@ def test_scope_of_a_model_with_two_training_datasets_asks_which(
     session: Session, vault: Vault, small: Case, log: Callable[..., None], tmp_path: Path, now: datetime
 ) -> None:
     np.savez(tmp_path / "more.npz", X=small.records[:7] + 1, y=np.zeros(7, np.int64))
-    more = registry.add_dataset_version(session, "more", "1", tmp_path / "more.npz", level=2, label="y", now=now, by="t")
+    more = registry.add_dataset_version(
+        session, "more", "1", tmp_path / "more.npz", level=2, label="y", now=now, by="t"
+    )
     registry.add_lineage(session, "triage@1", "fine_tuned_on", "more@1", now=now, by="t")
     log(small, probing())
     with pytest.raises(InputError, match="patients@1, more@1"):

@@ -44,14 +44,20 @@ def judge(engine: tuple[Any, Context, Path], tmp_path: Path) -> Judge:
     def run(name: str, calls: list[Call]) -> Outcome | NotApplicable:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"fetch_arrow_table\(\)", category=DeprecationWarning)
-            return DETECTORS[name].run(connection.read_parquet(str(parquet(tmp_path / f"{next(count)}.parquet", calls))), context)
+            return DETECTORS[name].run(
+                connection.read_parquet(str(parquet(tmp_path / f"{next(count)}.parquet", calls))), context
+            )
 
     return run
 
 
 def office(seed: int, clients: int = 8) -> list[Call]:
     rng = np.random.default_rng(seed)
-    return [call for n in range(clients) for call in ordinary(rng, f"client{n}", MEMBERS, own=rng.integers(0, MEMBERS, 8), visits=8)]
+    return [
+        call
+        for n in range(clients)
+        for call in ordinary(rng, f"client{n}", MEMBERS, own=rng.integers(0, MEMBERS, 8), visits=8)
+    ]
 
 
 def named(outcome: Outcome | NotApplicable) -> set[str]:
@@ -192,7 +198,9 @@ def test_people_at_desks_are_no_sweep(judge: Judge) -> None:
 
 
 def test_a_monitor_repeats_itself_and_takes_labels_so_it_is_no_sweep(judge: Judge) -> None:
-    assert named(judge("sweep", [*office(1), *campaign(rng(), "m", MEMBERS), *monitor(rng(), "monitor", records=80)])) == {"m"}
+    assert named(
+        judge("sweep", [*office(1), *campaign(rng(), "m", MEMBERS), *monitor(rng(), "monitor", records=80)])
+    ) == {"m"}
 
 
 def test_a_nightly_batch_looks_like_a_sweep_and_the_finding_says_so(judge: Judge) -> None:
@@ -203,7 +211,10 @@ def test_a_nightly_batch_looks_like_a_sweep_and_the_finding_says_so(judge: Judge
 
 
 def test_where_everybody_runs_batches_a_batch_does_not_stand_out(judge: Judge) -> None:
-    assert named(judge("sweep", [call for n in range(6) for call in nightly_batch(np.random.default_rng(n), f"batch{n}")])) == set()
+    assert (
+        named(judge("sweep", [call for n in range(6) for call in nightly_batch(np.random.default_rng(n), f"batch{n}")]))
+        == set()
+    )
 
 
 def test_one_request_with_a_whole_batch_is_an_even_pace(judge: Judge) -> None:

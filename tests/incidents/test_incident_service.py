@@ -13,13 +13,29 @@ from govtool.incidents.models import Incident
 HOUR = timedelta(hours=1)
 
 
-def add(session: Session, incident: Incident, kind: str, at: datetime, *, who: str = "A. Dubois, DPO", reason: str = "", now: datetime):
+def add(
+    session: Session,
+    incident: Incident,
+    kind: str,
+    at: datetime,
+    *,
+    who: str = "A. Dubois, DPO",
+    reason: str = "",
+    now: datetime,
+):
     return service.add_event(session, incident, kind, at, who, reason, now=now, by="tester")
 
 
 def test_opening_records_the_alert_as_its_own_instant_and_no_awareness(session: Session, now: datetime) -> None:
     incident = service.open_incident(
-        session, title=" odd ", summary="", model_version=None, deployment=None, first_alert_at=now - HOUR, now=now, by="soc"
+        session,
+        title=" odd ",
+        summary="",
+        model_version=None,
+        deployment=None,
+        first_alert_at=now - HOUR,
+        now=now,
+        by="soc",
     )
     assert incident.title == "odd"
     assert service.instants(session, incident.id) == Instants(first_alert=now - HOUR)
@@ -27,7 +43,9 @@ def test_opening_records_the_alert_as_its_own_instant_and_no_awareness(session: 
 
 def test_an_incident_without_a_title_is_refused(session: Session, now: datetime) -> None:
     with pytest.raises(InputError, match="title"):
-        service.open_incident(session, title="  ", summary="", model_version=None, deployment=None, first_alert_at=None, now=now, by="soc")
+        service.open_incident(
+            session, title="  ", summary="", model_version=None, deployment=None, first_alert_at=None, now=now, by="soc"
+        )
 
 
 def test_a_deployment_brings_its_model_version(session: Session, case) -> None:
@@ -72,11 +90,16 @@ def test_a_correction_needs_a_reason_and_keeps_both_rows(session: Session, incid
     add(session, incident, "aware", now - 2 * HOUR, reason="logs", now=now)
     add(session, incident, "aware", now - HOUR, reason="the first log was of another system", now=now)
     assert service.instants(session, incident.id).aware == now - HOUR
-    assert [row.at for row in service.events(session, incident.id) if row.kind == "aware"] == [now - 2 * HOUR, now - HOUR]
+    assert [row.at for row in service.events(session, incident.id) if row.kind == "aware"] == [
+        now - 2 * HOUR,
+        now - HOUR,
+    ]
     assert service.in_force(session, incident.id)["aware"].by == "A. Dubois, DPO"
 
 
-def test_awareness_before_the_alert_is_allowed_and_questioned(session: Session, incident: Incident, now: datetime) -> None:
+def test_awareness_before_the_alert_is_allowed_and_questioned(
+    session: Session, incident: Incident, now: datetime
+) -> None:
     add(session, incident, "first_alert", now - HOUR, now=now)
     add(session, incident, "aware", now - 2 * HOUR, reason="told by phone", now=now)
     assert any("before the first alert" in text for text in service.concerns(service.instants(session, incident.id)))

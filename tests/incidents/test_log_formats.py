@@ -45,14 +45,21 @@ SAMPLE_COUNTS = [("oip", 4, 4, 1), ("openai_capture", 4, 3, 0)]
 
 @pytest.mark.parametrize(("name", "events", "unreadable", "blank"), SAMPLE_COUNTS)
 def test_the_sample_log_gives_its_events_and_its_unreadable_lines(
-    session: Session, vault: Vault, incident: Incident, now: datetime, name: str, events: int, unreadable: int, blank: int
+    session: Session,
+    vault: Vault,
+    incident: Incident,
+    now: datetime,
+    name: str,
+    events: int,
+    unreadable: int,
+    blank: int,
 ) -> None:
     row = ingest.ingest_log(session, vault, incident, SAMPLES / f"{name}.jsonl", now=now, by="t")
     assert (row.format, row.n_events, row.n_unreadable, row.n_blank) == (name, events, unreadable, blank)
 
 
 def test_every_format_has_a_sample_and_its_own_name() -> None:
-    assert {name: format.name for name, format in FORMATS.items()} == {name: name for name in FORMATS}
+    assert {name: known.name for name, known in FORMATS.items()} == {name: name for name in FORMATS}
     assert {name for name, *_ in SAMPLE_COUNTS} == set(FORMATS)
 
 
@@ -90,7 +97,10 @@ def test_numbers_beyond_float32_are_infinite_as_they_were_for_the_model() -> Non
 
 
 def test_labels_alone_and_logits_are_told_apart() -> None:
-    label, logits = ({"outputs": [{"name": name, "shape": shape, "data": []}]} for name, shape in (("label", [1]), ("logits", [1, 3])))
+    label, logits = (
+        {"outputs": [{"name": name, "shape": shape, "data": []}]}
+        for name, shape in (("label", [1]), ("logits", [1, 3]))
+    )
     assert (oip(response=label).output_kind, oip(response=label).n_outputs) == ("label", 1)
     assert (oip(response=logits).output_kind, oip(response=logits).n_outputs) == ("logits", 3)
 
@@ -168,10 +178,18 @@ def test_a_nul_in_text_becomes_visible() -> None:
 
 def test_a_capture_becomes_an_event_and_its_prompt_a_digest() -> None:
     event = capture()
-    assert (event.principal, event.source_ip, event.model_name, event.model_version) == ("sha256:9f8e7d6c5b4a", "203.0.113.7", "gpt-x", "fp_1")
+    assert (event.principal, event.source_ip, event.model_name, event.model_version) == (
+        "sha256:9f8e7d6c5b4a",
+        "203.0.113.7",
+        "gpt-x",
+        "fp_1",
+    )
     assert (event.output_kind, event.n_outputs, event.prompt_chars, event.status) == ("logprobs", 1, 2, None)
     assert event.fingerprints == [event.prompt_sha256]
-    assert capture(request={"model": "other", "messages": [{"content": "hi", "role": "user"}]}).prompt_sha256 == event.prompt_sha256
+    assert (
+        capture(request={"model": "other", "messages": [{"content": "hi", "role": "user"}]}).prompt_sha256
+        == event.prompt_sha256
+    )
     assert "hi" not in [value for value in event if isinstance(value, str)]
 
 

@@ -52,12 +52,24 @@ def test_the_original_is_kept_to_the_byte_and_custody_says_who_took_it(
     row = take(GOOD + b"\n", source_system="gateway", authority="TICKET-1")
     item = session.get_one(EvidenceItem, row.item_id)
     assert vault.read(item.sha256) == GOOD + b"\n"
-    assert (item.case_id, item.source_system, item.authority, item.size) == (row.incident_id, "gateway", "TICKET-1", len(GOOD) + 1)
-    custody = session.scalars(sa.select(CustodyEvent).where(CustodyEvent.item_id == item.id).order_by(CustodyEvent.ledger_index)).all()
-    assert [(each.action, each.produced_sha256) for each in custody] == [("acquire", item.sha256), ("derive", row.events_sha256)]
+    assert (item.case_id, item.source_system, item.authority, item.size) == (
+        row.incident_id,
+        "gateway",
+        "TICKET-1",
+        len(GOOD) + 1,
+    )
+    custody = session.scalars(
+        sa.select(CustodyEvent).where(CustodyEvent.item_id == item.id).order_by(CustodyEvent.ledger_index)
+    ).all()
+    assert [(each.action, each.produced_sha256) for each in custody] == [
+        ("acquire", item.sha256),
+        ("derive", row.events_sha256),
+    ]
 
 
-def test_the_original_is_recorded_before_a_log_that_cannot_be_read(session: Session, vault: Vault, take: Callable[..., LogIngest]) -> None:
+def test_the_original_is_recorded_before_a_log_that_cannot_be_read(
+    session: Session, vault: Vault, take: Callable[..., LogIngest]
+) -> None:
     with pytest.raises(InputError, match="no known log format") as refused:
         take(b'{"a": 1}\n')
     assert "oip" in refused.value.hint
@@ -67,7 +79,9 @@ def test_the_original_is_recorded_before_a_log_that_cannot_be_read(session: Sess
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"plain text\n", b"\xff\xfe{\x00}\x00"])
-def test_a_log_without_a_single_object_is_refused_and_never_passes_as_clean(take: Callable[..., LogIngest], data: bytes) -> None:
+def test_a_log_without_a_single_object_is_refused_and_never_passes_as_clean(
+    take: Callable[..., LogIngest], data: bytes
+) -> None:
     with pytest.raises(InputError, match="no line of it is a JSON object"):
         take(data)
 
@@ -113,7 +127,9 @@ def test_every_event_says_where_it_lies(vault: Vault, take: Callable[..., LogIng
     assert data[bad["offset"] : bad["offset"] + bad["length"]] == b"not json"
 
 
-def test_gzip_is_kept_compressed_and_read_inflated(session: Session, vault: Vault, take: Callable[..., LogIngest]) -> None:
+def test_gzip_is_kept_compressed_and_read_inflated(
+    session: Session, vault: Vault, take: Callable[..., LogIngest]
+) -> None:
     packed = gzip.compress(GOOD + b"\n" + GOOD + b"\n", mtime=0)
     row = take(packed, name="log.jsonl.gz")
     assert row.original_sha256 == sha256_bytes(packed)
@@ -199,7 +215,9 @@ def test_a_line_of_fifty_megabytes_costs_a_bounded_memory(vault: Vault, take: Ca
     assert peak < 60_000_000
 
 
-def test_a_failure_of_a_reader_is_stored_as_data(monkeypatch: pytest.MonkeyPatch, vault: Vault, take: Callable[..., LogIngest]) -> None:
+def test_a_failure_of_a_reader_is_stored_as_data(
+    monkeypatch: pytest.MonkeyPatch, vault: Vault, take: Callable[..., LogIngest]
+) -> None:
     def fails(*_: Any) -> None:
         raise KeyError("secret")
 
@@ -208,9 +226,13 @@ def test_a_failure_of_a_reader_is_stored_as_data(monkeypatch: pytest.MonkeyPatch
     assert unreadable(vault, row)[0]["reason"] == "the oip reader failed on it (KeyError)"
 
 
-def test_an_altered_original_is_not_read(session: Session, vault: Vault, incident: Incident, tmp_path: Path, now: datetime) -> None:
+def test_an_altered_original_is_not_read(
+    session: Session, vault: Vault, incident: Incident, tmp_path: Path, now: datetime
+) -> None:
     (tmp_path / "log.jsonl").write_bytes(GOOD)
-    item = ingest.preserve(session, vault, incident, tmp_path / "log.jsonl", source_system="", authority="", now=now, by="t")
+    item = ingest.preserve(
+        session, vault, incident, tmp_path / "log.jsonl", source_system="", authority="", now=now, by="t"
+    )
     blob = vault.local_path(item.sha256)
     assert blob is not None
     os.chmod(blob, 0o640)  # noqa: PTH101 - the vault writes it read-only
@@ -225,7 +247,11 @@ def test_coverage_says_what_the_log_cannot_show(take: Callable[..., LogIngest], 
 
     steps = [timedelta(seconds=n) for n in (0, 1, 2, 4000, 3999)]
     lines = [call(ts=(now - timedelta(hours=3) + step).isoformat()) for step in steps]
-    lines += [call(ts=(now + timedelta(days=1)).isoformat(), status=503, request=None, response={"error": "x"}, principal=None)]
+    lines += [
+        call(
+            ts=(now + timedelta(days=1)).isoformat(), status=503, request=None, response={"error": "x"}, principal=None
+        )
+    ]
     lines += [call(ts=now.isoformat(), principal="sk-live-1234567890", status=None, model_sha256=None), b"junk"]
     coverage = take(b"\n".join(lines)).coverage
     assert coverage["unreadable_share"] == pytest.approx(1 / 8)
@@ -239,7 +265,7 @@ def test_coverage_says_what_the_log_cannot_show(take: Callable[..., LogIngest], 
 
 
 def test_a_silence_in_steady_traffic_is_listed(vault: Vault, take: Callable[..., LogIngest], tmp_path: Path) -> None:
-    calls = [Call(float(at), "key:00000001", ("t1",)) for at in [*range(0, 200), *range(2000, 2200)]]
+    calls = [Call(float(at), "key:00000001", ("t1",)) for at in [*range(200), *range(2000, 2200)]]
     gaps = take(write_log(tmp_path / "gap.jsonl", calls, RECORDS).read_bytes()).coverage["gaps"]
     assert (gaps["median_s"], gaps["count"]) == (1.0, 1)
     assert gaps["largest"][0]["seconds"] == 1801.0
@@ -252,13 +278,17 @@ def test_a_silence_in_steady_traffic_is_listed(vault: Vault, take: Callable[...,
             st.just(GOOD),
             st.sampled_from([b"", b" ", b"\r", b"{}", b"[1]", GOOD[:100]]),
             st.binary(max_size=60),
-            st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=5)).map(lambda value: json.dumps(value).encode()),
+            st.dictionaries(st.text(max_size=5), st.none() | st.text(max_size=5)).map(
+                lambda value: json.dumps(value).encode()
+            ),
         ),
         max_size=12,
     ),
     st.booleans(),
 )
-def test_every_line_is_an_event_or_unreadable_or_blank(vault: Vault, now: datetime, parts: list[bytes], packed: bool) -> None:
+def test_every_line_is_an_event_or_unreadable_or_blank(
+    vault: Vault, now: datetime, parts: list[bytes], packed: bool
+) -> None:
     data = b"\n".join(parts)
     stored = vault.put(gzip.compress(data, 1) if packed else data)
     if not packed and data[:2] == b"\x1f\x8b":

@@ -225,7 +225,9 @@ def _serve(stage: Stage, parts: dict[str, train.Part]) -> Path:
         name=BAD,
         version="1",
         model_sha256=sha256_file(weights),
-        target=open_safetensors(weights.read_bytes(), train.MEMORISING.factory, train.MEMORISING.factory_params, inputs=64),
+        target=open_safetensors(
+            weights.read_bytes(), train.MEMORISING.factory, train.MEMORISING.factory_params, inputs=64
+        ),
         keys={key: f"ward-{number}" for number, key in enumerate(keys, 1)} | {prober: "researcher"},
         log=log,
         clock=system_clock,
@@ -270,7 +272,9 @@ def _incident(stage: Stage, log: Path) -> Path:
     prober = (stage.folder / "service" / "prober.txt").read_text(encoding="utf-8")
     if found["accused"] != [prober]:
         raise UnexpectedError(f"detection accused {found['accused']}, the prober was {prober}")
-    typer.echo(f"accused: {', '.join(found['accused'])}; {found['run']['n_principals'] - 1} ordinary credentials not accused")
+    typer.echo(
+        f"accused: {', '.join(found['accused'])}; {found['run']['n_principals'] - 1} ordinary credentials not accused"
+    )
     stage.govtool("incident", "scope", incident, "--principal", prober)
     aware = rfc3339(system_clock())
     stage.govtool(

@@ -65,7 +65,12 @@ class OpenAiCapture:
 def _when(record: dict[str, Any], response: dict[str, Any]) -> tuple[int, str]:
     """The wrapper's timestamp; else the response's `created`, which is Unix seconds by the API's definition."""
     created = response.get("created")
-    if record.get("ts") is None and isinstance(created, int | float) and not isinstance(created, bool) and 0 <= created < _LATEST:
+    if (
+        record.get("ts") is None
+        and isinstance(created, int | float)
+        and not isinstance(created, bool)
+        and 0 <= created < _LATEST
+    ):
         microseconds = round(created * 1_000_000)
         return microseconds, from_us(microseconds).isoformat()
     return instant(record.get("ts"))
