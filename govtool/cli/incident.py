@@ -141,17 +141,18 @@ def detect(incident: IncidentArgument, as_json: JsonFlag = False) -> None:
     """Look for suspicious behaviour and confirmed exposure in the preserved logs."""
     from govtool.cli.context import open_workspace
     from govtool.incidents import service
-    from govtool.incidents.detect import accused, detect
+    from govtool.incidents.detect import accused, detect, suspected
 
     workspace = open_workspace()
     with workspace.write() as session:
         case = service.incident(session, incident)
         run, findings = detect(session, workspace.vault, case, now=workspace.now, by=workspace.actor)
     named = accused(findings)
-    data = {"run": row_data(run), "findings": [row_data(row) for row in findings], "accused": named}
+    data = {"run": row_data(run), "findings": [row_data(row) for row in findings]}
+    data |= {"accused": named, "suspected": suspected(findings)}
     if named and not as_json:
         note(f"next: govtool incident scope {case.id}")
-    show("incident.detect/1", data, detection_text(run, findings, named), as_json=as_json)
+    show("incident.detect/1", data, detection_text(run, findings, named, data["suspected"]), as_json=as_json)
 
 
 @app.command(
@@ -360,7 +361,7 @@ def show_(incident: IncidentArgument, as_json: JsonFlag = False) -> None:
     """Show one incident: instants in force, logs with their coverage, last detection and scopes."""
     from govtool.cli.context import open_workspace
     from govtool.incidents import service
-    from govtool.incidents.detect import accused
+    from govtool.incidents.detect import accused, suspected
 
     workspace = open_workspace()
     with workspace.read() as session:
@@ -375,6 +376,7 @@ def show_(incident: IncidentArgument, as_json: JsonFlag = False) -> None:
             "last_detection": row_data(runs[-1]) if runs else None,
             "findings": [row_data(row) for row in findings],
             "accused": accused(findings),
+            "suspected": suspected(findings),
             "scopes": [row_data(row) for row in scopes],
         }
         concerns = service.concerns(service.instants(session, case.id))
@@ -384,7 +386,7 @@ def show_(incident: IncidentArgument, as_json: JsonFlag = False) -> None:
         f"log {row.id}: {row.n_events} events, {row.n_unreadable} unreadable of {row.n_lines} lines" for row in logs
     ]
     if runs:
-        parts += ["", detection_text(runs[-1], list(findings), data["accused"])]
+        parts += ["", detection_text(runs[-1], list(findings), data["accused"], data["suspected"])]
     parts += [
         f"scope {row.id}: {row.records_count} records, {'unknown' if row.subjects_count is None else row.subjects_count} data subjects"
         for row in scopes

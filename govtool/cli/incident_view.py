@@ -65,7 +65,7 @@ def coverage_warnings(row: "LogIngest") -> list[str]:
     return [f"{row.id}: {each}" for each in found]
 
 
-def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[str]) -> str:
+def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[str], suspected: list[str]) -> str:
     parts = [f"{run.n_events} events of {run.n_principals} principals", ""]
     parts.append(
         table(
@@ -92,8 +92,7 @@ def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[s
         ]
         parts += [f"  against it: {each}" for each in row.counter_evidence]
         parts += [f"  {row.technique}"]
-    accused = ", ".join(clean(who) for who in named) or "nobody"
-    parts += ["", f"an exposure, or two independent suspicions: {accused}"]
+    parts += ["", f"exposure: {_names(named)}", f"suspicion only, look at them: {_names(suspected)}"]
     flagged = {row.principal for row in findings}
     if any(each["status"] == "completed" for each in run.detectors):
         parts.append(
@@ -102,6 +101,10 @@ def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[s
     else:
         parts.append("no detector could judge these logs, so nobody is cleared")
     return "\n".join(parts)
+
+
+def _names(principals: list[str]) -> str:
+    return ", ".join(clean(who) for who in principals) or "nobody"
 
 
 def clocks_text(found: "list[Clock]", now: "datetime") -> str:

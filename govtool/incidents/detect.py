@@ -20,7 +20,6 @@ from govtool.incidents.training import build_index, model_of, training_datasets
 from govtool.runtime import new_id
 
 _SHOWN = 200
-_SUSPICIONS = 2
 _SPOOL = 8 << 20
 
 
@@ -68,18 +67,21 @@ def detect(
 
 
 def accused(findings: Iterable[Finding]) -> list[str]:
-    """The principals with an exposure, or with suspicions by at least two detectors.
+    """The principals whose queries are tied to training records (an exposure finding).
 
     All others are cleared by the absence of findings, which is no proof of innocence.
     """
-    suspicions: dict[str, set[str]] = {}
-    exposed: set[str] = set()
-    for finding in findings:
-        if finding.kind == "exposure":
-            exposed.add(finding.principal)
-        else:
-            suspicions.setdefault(finding.principal, set()).add(finding.detector)
-    return sorted(exposed | {who for who, by in suspicions.items() if len(by) >= _SUSPICIONS})
+    return sorted({finding.principal for finding in findings if finding.kind == "exposure"})
+
+
+def suspected(findings: Iterable[Finding]) -> list[str]:
+    """The principals whose behaviour stands out and nothing more: a person has to look before anyone is named.
+
+    However many detectors agree: a busy nightly batch is both large and even, so two suspicions are not two proofs.
+    """
+    found = list(findings)
+    exposed = accused(found)
+    return sorted({finding.principal for finding in found} - set(exposed))
 
 
 def _context(session: Session, incident: Incident, engine: Engine) -> Context:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from incident_traffic import DAY, Call, busy, campaign, clean, monitor, nightly_batch, ordinary, parquet
 
-from govtool.incidents.detect import accused
+from govtool.incidents.detect import accused, suspected
 from govtool.incidents.detectors.catalog import DETECTORS
 from govtool.incidents.detectors.interface import Context, NotApplicable, Outcome, Signal
 from govtool.incidents.detectors.robust import spread
@@ -232,7 +232,7 @@ def finding(who: str, detector: str, kind: str) -> Finding:
     return Finding(principal=who, detector=detector, kind=kind)
 
 
-def test_one_suspicion_accuses_nobody_two_detectors_or_one_exposure_do() -> None:
+def test_suspicions_accuse_nobody_however_many_and_one_exposure_does() -> None:
     found = [
         finding("busy", "volume", "suspicion"),
         finding("batch", "sweep", "suspicion"),
@@ -241,8 +241,9 @@ def test_one_suspicion_accuses_nobody_two_detectors_or_one_exposure_do() -> None
         finding("both", "volume", "suspicion"),
         finding("exposed", "membership_probing", "exposure"),
     ]
-    assert accused(found) == ["both", "exposed"]
-    assert accused([]) == []
+    assert accused(found) == ["exposed"]
+    assert suspected(found) == ["batch", "both", "busy"]
+    assert accused([]) == suspected([]) == []
 
 
 def verdicts(judge: Judge, calls: list[Call]) -> list[str]:
