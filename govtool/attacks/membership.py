@@ -22,7 +22,7 @@ from govtool.errors import InputError
 from govtool.estimate import Estimate
 
 FAMILY = "membership_inference"
-FALSE_POSITIVE_RATES = (0.01, 0.001)
+FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
 HEADLINE_RATE = 0.01
 MISMATCH = 0.05
 FEWEST = validity.FEWEST

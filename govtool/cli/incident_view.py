@@ -1,6 +1,8 @@
 """How `govtool incident` shows its records: text for a person, plain values for --json. Reads nothing, decides nothing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from govtool.cli.output import clean, table
 
@@ -45,6 +47,9 @@ _EEA = frozenset(
         "NO",
     )
 )
+
+
+IncidentArgument = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id, or a prefix of it.")]
 
 
 def coverage_warnings(row: "LogIngest") -> list[str]:

@@ -127,7 +127,7 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
         facts.append(Fact("Reference models", f.count(detail["references"]), detail["references"], source))
     if isinstance(detail.get("duplicates"), int):
         facts.append(
-            Fact("Near-duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source)
+            Fact("Exact duplicates across the split", f.count(detail["duplicates"]), detail["duplicates"], source)
         )
     gap = (detail.get("mismatch") or {}).get("train_accuracy_gap")
     if isinstance(gap, float):

@@ -114,7 +114,7 @@ def deployment_rows(session: Session, version: ModelVersion) -> tuple[Deployment
             audience=row.audience,
             exposes=_accesses(row.exposes),
             reachable=_follows(row.exposes),
-            url=f.tidy(row.url or f.UNKNOWN, 200),
+            url=f.tidy(row.url or "address unknown", 200),
             logs=_logs(row.log_location, row.log_retention_days),
             source=row.id,
         )

@@ -210,7 +210,7 @@ def test_the_detail_keeps_its_contract_and_can_be_stored_as_json() -> None:
         "references",
         "mismatch",
     } <= set(found.detail)
-    one_percent = found.detail["tpr_at_fpr"][0]
+    one_percent = found.detail["tpr_at_fpr"][1]
     assert (one_percent["fpr"], one_percent["resolvable"], one_percent["needed_nonmembers"]) == (0.01, False, 299)
     assert "tpr_at_fpr_0.01" not in found.metrics
     assert set(found.baselines) == set(found.metrics)
