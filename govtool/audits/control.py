@@ -8,7 +8,7 @@ target. The design is of the kind of Carlini et al. 2022 and Aerni et al. 2024, 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import JsonValue
@@ -32,6 +32,10 @@ from govtool.attacks.interface import (
 from govtool.audits import recipe as recipes
 from govtool.audits.recipe import Recipe
 from govtool.audits.targets import base, torch_target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
 
 PLANTED = 0.4
 """Share of labels replaced in both halves."""
@@ -87,7 +91,7 @@ def train_control(
     """
     own = _overfit(recipe)
     features, inside = data.features, planned.inside
-    module = recipes.build(own, features.shape[1], n_classes, seed)
+    module = _standardised(recipes.build(own, features.shape[1], n_classes, seed), features[inside])
     recipes.fit(own, module, features[inside], planned.labels[inside], seed, until_accuracy=LEARNT)
     net = torch_target.TorchTarget(module, n_classes)
     learnt = float((net.labels(features[inside]) == planned.labels[inside]).mean())
@@ -128,6 +132,26 @@ def _overfit(recipe: Recipe | None) -> Recipe:
         batch_size=64,
         learning_rate=5e-3,
     )
+
+
+def _standardised(module: "Module", features: Features) -> "Module":
+    """The module behind a fixed scaling to mean 0 and spread 1: raw units, such as cells per litre, stop it learning."""
+    import torch
+
+    class Scale(torch.nn.Module):
+        mean: "Tensor"
+        spread: "Tensor"
+
+        def __init__(self) -> None:
+            super().__init__()
+            spread = features.std(axis=0)
+            self.register_buffer("mean", torch.from_numpy(features.mean(axis=0)))
+            self.register_buffer("spread", torch.from_numpy(np.where(spread > 0, spread, np.float32(1))))
+
+        def forward(self, inputs: "Tensor") -> "Tensor":
+            return (inputs - self.mean) / self.spread
+
+    return torch.nn.Sequential(Scale(), module)
 
 
 def _split(

@@ -61,10 +61,8 @@ def _text(result: "Verification") -> str:
     )
     if result.ok:
         return f"evidence verifies: {counts}"
-    rows = [(problem.kind, problem.item, problem.detail) for problem in result.problems]
-    return f"EVIDENCE DOES NOT VERIFY: {len(rows)} problem(s) in {counts}\n\n" + table(
-        ("kind", "item", "what is wrong"), rows
-    )
+    lines = [f"{problem.kind}: {clean(problem.item)}\n    {clean(problem.detail)}" for problem in result.problems]
+    return f"EVIDENCE DOES NOT VERIFY: {len(lines)} problem(s) in {counts}\n\n" + "\n".join(lines)
 
 
 def _warnings(result: "Verification") -> list[str]:

@@ -98,9 +98,10 @@ def test_a_pickle_runs_only_when_named_again(registered: Any, forest: Any) -> No
 
 def test_a_control_that_could_not_find_the_leak_voids_the_result(registered: Any, monkeypatch: Any) -> None:
     from govtool.audits import control
+    from govtool.audits.recipe import Recipe
 
-    monkeypatch.setattr(control, "PLANTED", 0.0)
-    monkeypatch.setattr(control, "_LONGEST_EPOCHS", 1)  # a control that learnt nothing by heart
+    untaught = Recipe(factory="mlp", factory_params={"hidden": [4]}, epochs=1, learning_rate=1e-9)
+    monkeypatch.setattr(control, "_overfit", lambda _recipe: untaught)
     registered.audit("leaky@1", "attacks: [loss_threshold]\n")
     record = rows(registered, AttackRecord)[0]
     assert record.detail["positive_control"]["passed"] is False

@@ -123,9 +123,7 @@ def tell(folder: Path, timings: Path | None = None) -> None:
     typer.secho(f"\nDone in {total:.0f} s.", bold=True)
     for document in documents:
         typer.echo(f"  document  {document}")
-    typer.echo(
-        f"  log       {log}\n  vault     {folder / 'vault'}\n  database  {folder / 'govtool.db'}\n  settings  {folder / 'govtool.toml'}"
-    )
+    typer.echo(f"  log       {log}\n  vault     {folder / 'vault'}\n  settings  {folder / 'govtool.toml'}")
     if timings:
         timings.write_text(json.dumps({**stage.seconds, "total": round(total, 2)}, indent=2))
 
