@@ -67,7 +67,7 @@ def by_id(session: Session, kind: type[Row], prefix: str) -> Row:
             f"{prefix!r} fits more than one {kind.__tablename__.replace('_', ' ')}", hint="give more of the id"
         )
     if not found:
-        raise NotFoundError(f"no {kind.__tablename__.replace('_', ' ')} {prefix!r}")
+        raise NotFoundError(f"no {kind.__tablename__.replace('_', ' ')} {prefix!r}", hint="ids are printed by every list command")
     return found[0]
 
 
