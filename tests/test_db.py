@@ -96,6 +96,10 @@ def test_no_migration_offers_a_way_back_that_would_drop_evidence() -> None:
             module.downgrade()
 
 
+def test_the_newest_file_is_alembic_s_head() -> None:
+    assert db.head_revision() == ScriptDirectory.from_config(db.alembic_config()).get_current_head()
+
+
 def test_migrating_twice_changes_nothing(plain: sa.Engine) -> None:
     assert db.current_revision(plain) is None
     db.upgrade(plain)

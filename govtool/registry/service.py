@@ -14,7 +14,6 @@ from govtool.errors import AmbiguousError, ConflictError, InputError, NotFoundEr
 from govtool.evidence import ledger
 from govtool.evidence.models import EvidenceRow
 from govtool.evidence.vault import Vault
-from govtool.registry.datafile import MEDIA_TYPES, read_table
 from govtool.registry.models import Dataset, DatasetVersion, Deployment, LineageEdge, Model, ModelVersion
 from govtool.runtime import new_id
 
@@ -67,7 +66,9 @@ def by_id(session: Session, kind: type[Row], prefix: str) -> Row:
             f"{prefix!r} fits more than one {kind.__tablename__.replace('_', ' ')}", hint="give more of the id"
         )
     if not found:
-        raise NotFoundError(f"no {kind.__tablename__.replace('_', ' ')} {prefix!r}", hint="ids are printed by every list command")
+        raise NotFoundError(
+            f"no {kind.__tablename__.replace('_', ' ')} {prefix!r}", hint="ids are printed by every list command"
+        )
     return found[0]
 
 
@@ -104,6 +105,8 @@ def add_dataset_version(
         InputError: the file cannot be read, or a value is out of range.
         ConflictError: this version exists with other content.
     """
+    from govtool.registry.datafile import MEDIA_TYPES, read_table  # brings numpy, which most commands do without
+
     if level is not None and level not in range(4):
         raise InputError(f"classification level {level} is not 0, 1, 2 or 3")
     if class_unit not in ("person", "group", "unknown"):

@@ -13,7 +13,7 @@ from govtool.digest import sha256_file
 from govtool.errors import AmbiguousError, ConflictError, InputError, NotFoundError, UntrustedArtifactError
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
-from govtool.registry import lineage, service
+from govtool.registry import datafile, lineage, service
 from govtool.registry.models import DatasetVersion, Model, ModelVersion
 
 
@@ -97,14 +97,14 @@ def test_values_out_of_range_are_refused(
 def test_a_file_that_changes_while_it_is_read_is_refused(
     session: Session, data: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = service.read_table
+    real = datafile.read_table
 
     def meddle(path: Path, **more: object) -> object:
         table = real(path, **more)  # type: ignore[arg-type]
         path.write_bytes(path.read_bytes() + b"more")
         return table
 
-    monkeypatch.setattr(service, "read_table", meddle)
+    monkeypatch.setattr(datafile, "read_table", meddle)
     with pytest.raises(InputError, match="changed while it was read"):
         dataset(session, data, now)
 
