@@ -20,9 +20,9 @@ import re
 from collections.abc import Collection
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
-from govtool.audits import located_yaml
+from govtool import yamlfile
 from govtool.audits.recipe import Recipe
 from govtool.errors import InputError
 
@@ -138,53 +138,16 @@ class AuditSpec(BaseModel):
         return value
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {"recipe": Recipe, "target": Target}
-
-
 def parse(data: bytes, name: str, known: Collection[str]) -> AuditSpec:
     """Read a spec from its bytes. `name` is the file's name for messages, `known` the attacks that exist.
 
     Raises:
         InputError: with ``file:line`` of what is wrong.
     """
-    document = located_yaml.load(data, name)
-    try:
-        spec = AuditSpec.model_validate(document.value)
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda found: _line(document.where(found["loc"])))
-        where = document.where(first["loc"])
-        raise InputError(_sentence(first), where=where, hint=_hint(first, len(error.errors()))) from error
+    document = yamlfile.parse(data, name, start="start with: schema: govtool.audit/v1")
+    spec = document.validate(AuditSpec)
     for attack in spec.attacks or ():
         if attack not in known:
             where = document.where(("attacks", attack))
             raise InputError(f"unknown attack {attack!r}", where=where, hint=f"known: {', '.join(known)}")
     return spec
-
-
-def _line(where: str) -> int:
-    return int(where.rsplit(":", 1)[1])
-
-
-def _sentence(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "the spec"
-    message = error["msg"].removeprefix("Value error, ")
-    match error["type"]:
-        case "extra_forbidden":
-            return f"unknown key {error['loc'][-1]!r}"
-        case "missing":
-            return f"the key {error['loc'][-1]!r} is missing"
-        case _:
-            return f"{place}: {message[0].lower()}{message[1:]}"
-
-
-def _hint(error: Any, count: int) -> str:
-    place, parts = error["loc"], []
-    if error["type"] == "extra_forbidden":
-        model: type[BaseModel] = _SECTIONS.get(str(place[0]), DatasetRows) if len(place) > 1 else AuditSpec
-        names = [field.alias or name for name, field in model.model_fields.items()]
-        parts.append(f"known here: {', '.join(names)}")
-    if error["type"] == "missing" and place[-1] == "schema":
-        parts.append("the first line must be: schema: govtool.audit/v1")
-    if count > 1:
-        parts.append(f"{count - 1} more to correct after this one")
-    return "; ".join(parts)

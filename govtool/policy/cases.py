@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from govtool import yamlfile
 from govtool.errors import InputError
-from govtool.policy import yamlfile
-from govtool.policy.document import PolicySet, Strict
+from govtool.policy.document import HINT, PolicySet, Strict
 from govtool.policy.facts import Facts
 from govtool.policy.gate import evaluate
 
@@ -53,8 +53,8 @@ def run(folder: Path, policy_set: PolicySet) -> list[CaseResult]:
 
 
 def _run(path: Path, policy_set: PolicySet) -> CaseResult:
-    source = yamlfile.read(path)
-    case = source.validate(Case)
+    source = yamlfile.read(path, start="start with: schema: govtool.policy-test/v1")
+    case = source.validate(Case, HINT)
     for number in case.expect.rules:
         policy_set.find(number)  # an expectation about a rule that is gone is no expectation
     evaluation = evaluate(policy_set, case.facts, case.facts.judged_at)

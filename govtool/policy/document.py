@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from govtool import yamlfile
 from govtool.access import Access
 from govtool.digest import Sha256, canonical_json, sha256_bytes
 from govtool.errors import EvidenceError, InputError
-from govtool.policy import yamlfile
 from govtool.policy.quantity import Duration, Fraction, Listed
 
 POLICY_SCHEMA: Literal["govtool.policy/v1"] = "govtool.policy/v1"
 LEVELS_SCHEMA: Literal["govtool.levels/v1"] = "govtool.levels/v1"
+HINT = "policies/README.md shows what may stand there"
 
 Severity = Literal["block", "warn", "info"]
 Mode = Literal["enforce", "warn", "dry-run"]
@@ -216,13 +217,13 @@ def load(folder: Path) -> PolicySet:
     levels: Levels | None = None
     policies: list[tuple[yamlfile.YamlFile, Policy]] = []
     for path in paths:
-        source = yamlfile.read(path)
+        source = yamlfile.read(path, start=f"start with: schema: {POLICY_SCHEMA}")
         files[path.name] = sha256_bytes(source.raw)
-        match source.data.get("schema") if isinstance(source.data, dict) else None:
+        match source.data.get("schema"):
             case "govtool.policy/v1":
-                policies.append((source, source.validate(Policy)))
+                policies.append((source, source.validate(Policy, HINT)))
             case "govtool.levels/v1" if levels is None:
-                levels = source.validate(Levels)
+                levels = source.validate(Levels, HINT)
             case "govtool.levels/v1":
                 raise InputError("a second classification scheme", where=source.where(("schema",)), hint="keep one")
             case other:

@@ -149,6 +149,7 @@ def test_the_digest_ignores_layout_and_sees_meaning(tmp_path: Path) -> None:
 
     plain = digest(GOOD)
     assert digest("# a comment\n" + GOOD.replace("value: 60%", "value: 0.60   # the same")) == plain
+    assert digest(GOOD.replace("value: 60%", "value: 6e-1")) == plain
     assert digest(GOOD.replace("max_age: 90d", "max_age: 2160h")) == plain
     assert digest(GOOD.replace("audience: public", "audience: [public]")) == plain
     for change in ("value: 61%", "value: 60.0001%"):
