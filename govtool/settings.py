@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from govtool.errors import InputError
 
 FILE_NAME = "govtool.toml"
+ACTOR_LENGTH = 200
+"""What the column `recorded_by` holds; PostgreSQL refuses more, SQLite would keep it."""
 Origin = Literal["flag", "environment", "workspace", "user", "default"]
 
 
@@ -71,6 +73,13 @@ class Settings(BaseModel):
         if not re.fullmatch(r"[^\s+]+", value):
             raise ValueError("the ledger's origin may contain neither spaces nor '+' (C2SP signed-note)")
         return value
+
+    @field_validator("actor")
+    @classmethod
+    def _actor_fits(cls, value: str) -> str:
+        if len(value) > ACTOR_LENGTH or not value.isprintable():
+            raise ValueError(f"the actor is one line of at most {ACTOR_LENGTH} printable characters")
+        return value.strip()
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,7 @@ def resolve(root: Path, flags: Mapping[str, str] | None = None, environ: Mapping
         key = ".".join(str(part) for part in first["loc"])
         raise InputError(f"setting {key}: {first['msg']}", where=str(root / FILE_NAME)) from error
     if not settings.actor:
-        settings = settings.model_copy(update={"actor": f"{getpass.getuser()}@{socket.gethostname()}"})
+        settings = settings.model_copy(update={"actor": f"{getpass.getuser()}@{socket.gethostname()}"[:ACTOR_LENGTH]})
     return Resolved(settings, origins, root)
 
 

@@ -112,3 +112,16 @@ def test_no_workspace_anywhere_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         find_root(tmp_path / "x", {})
     assert "govtool init" in caught.value.hint
+
+
+def test_an_actor_that_the_records_could_not_hold_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL would refuse it in the middle of a command; SQLite would keep it, for the next database to refuse."""
+    root = workspace(tmp_path)
+    assert resolve(root, environ={"GOVTOOL_ACTOR": "a" * 200}).settings.actor == "a" * 200
+    for actor in ("a" * 201, "a\nb", "\x1b[2J"):
+        with pytest.raises(InputError, match="actor"):
+            resolve(root, environ={"GOVTOOL_ACTOR": actor})
+    monkeypatch.setattr("socket.gethostname", lambda: "h" * 300)
+    assert len(resolve(root, environ={}).settings.actor) == 200

@@ -23,6 +23,7 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.PROBABILITIES,
         run=rmia.run,
         needs_references=True,
+        params=frozenset({"mode", "gamma"}),
     ),
     "mi_face": Attack(
         name="mi_face",
@@ -32,5 +33,6 @@ ATTACKS: dict[str, Attack] = {
         taxonomy="NISTAML.032 Data Reconstruction",
         needs=Access.GRADIENTS,
         run=mi_face.run,
+        params=frozenset({"shape", "pictures"}),
     ),
 }

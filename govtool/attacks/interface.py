@@ -165,3 +165,5 @@ class Attack:
     needs: Access
     run: RunAttack
     needs_references: bool = False
+    params: frozenset[str] = frozenset()
+    """Names a spec may set. What the audit itself fills in, 'validity' and 'positive_control', is not among them."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.attacks.interface import Features, FloatArray
+from govtool.attacks.interface import Features, FloatArray, Mask
 from govtool.attacks.optimizer import Optimizer
 
 # Frozen on four softmax and four MLP models of the 8x8 digits (16 cells tried); never fitted to the model under attack.
@@ -29,6 +29,8 @@ RESTARTS = 3
 START_NOISE = 0.1
 JITTER = 0.05
 JITTERED_COPIES = 8
+STILL = 0.02
+"""Share of a feature's range that every feature of a reconstruction must stay within to have gone nowhere."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Reconstructions:
     """(classes, ...) in the model's own input space."""
     confidence: FloatArray
     """(classes,) the target's probability of the class. A diagnostic: a model can be sure of what nobody recognises."""
+    grey: Mask
+    """(classes,) whether it stayed at the grey start: where the margin is met there, nothing pulls it away."""
 
 
 def reconstruct(
@@ -99,7 +103,8 @@ def reconstruct(
         chosen = units[best]
         confidence = torch.softmax(logits(chosen), 1)[torch.arange(len(classes)), torch.as_tensor(classes)]
         inputs = (low + chosen * width).numpy()
-    return Reconstructions(np.asarray(inputs, dtype=np.float32), confidence.numpy().astype(np.float64))
+        grey = (chosen - 0.5).abs().flatten(1).amax(1) < STILL
+    return Reconstructions(np.asarray(inputs, dtype=np.float32), confidence.numpy().astype(np.float64), grey.numpy())
 
 
 def _starts(classes: int, record: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:

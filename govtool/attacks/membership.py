@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access, reachable
-from govtool.attacks import signals, statistics, validity
+from govtool.attacks import operating_point, signals, statistics, validity
 from govtool.attacks.interface import (
     AttackData,
     AttackResult,
@@ -19,7 +19,7 @@ from govtool.attacks.interface import (
     Target,
 )
 from govtool.errors import InputError
-from govtool.estimate import Estimate
+from govtool.estimate import Counts, Estimate
 
 FAMILY = "membership_inference"
 FALSE_POSITIVE_RATES = (0.1, 0.01, 0.001)
@@ -98,7 +98,8 @@ def assess(
     control: Mapping[str, Any] | None = params.get("positive_control")
     membership = data.membership
     counts = statistics.counts_at(scores, membership, threshold.value) if threshold else None
-    points = [statistics.tpr_at_fpr(scores, membership, rate) for rate in FALSE_POSITIVE_RATES]
+    held_out = statistics.held_out_counts(scores, membership, rng).balanced_accuracy() if counts else None
+    points = [operating_point.tpr_at_fpr(scores, membership, rate) for rate in FALSE_POSITIVE_RATES]
     metrics: dict[str, Estimate] = {"auc": statistics.auc(scores, membership)}
     baselines = {"auc": 0.5}
     if counts:
@@ -108,6 +109,7 @@ def assess(
         if point.fpr == HEADLINE_RATE and point.estimate:
             metrics[f"tpr_at_fpr_{point.fpr}"] = point.estimate
             baselines[f"tpr_at_fpr_{point.fpr}"] = point.fpr
+    misfit = _misfit(counts, metrics["auc"], held_out) if counts and held_out else ""
     references = data.references
     return AttackResult(
         attack=attack,
@@ -122,6 +124,8 @@ def assess(
             "roc": statistics.roc(scores, membership).to_dict(),
             "tpr_at_fpr": [point.to_dict() for point in points],
             "threshold": {"value": threshold.value, "source": threshold.source} if threshold else None,
+            "threshold_misfit": misfit,
+            "held_out_balanced_accuracy": held_out.to_dict() if held_out else None,
             "positive_control": dict(control) if control else {"passed": None, "auc": None, "how": "not run"},
             "blind_baseline": {"auc": checked.blind_auc.to_dict(), "passed": checked.blind_passed},
             "duplicates": checked.duplicates,
@@ -131,7 +135,7 @@ def assess(
             **(detail or {}),
         },
         caveats=[*caveats, *checked.caveats, *_caveats(data, scores, control), *ALWAYS],
-        void=checked.void or _failed(control),
+        void=checked.void or _failed(control) or misfit,
     )
 
 
@@ -140,6 +144,30 @@ def _failed(control: Mapping[str, Any] | None) -> str:
     if control is None or control["passed"]:
         return ""
     return f"the attack did not find a leak that was planted for it ({control['how']}), so its figures show nothing"
+
+
+def _misfit(counts: Counts, auc: Estimate, held_out: Estimate) -> str:
+    """A threshold that was brought from elsewhere and misses this model's scores would make a leak look like none.
+
+    The yardstick is the best threshold of one random half of the same records, on the other half; with few records it can
+    show little, but a threshold that tells nobody apart shows itself.
+    """
+    transferred = counts.balanced_accuracy()
+    start = "the transferred threshold does not fit this model: it"
+    advice = "train the references by the target's own recipe"
+    called = counts.true_positives + counts.false_positives
+    if called in (0, counts.members + counts.nonmembers) and auc.low > validity.CHANCE:
+        return (
+            f"{start} calls {'every' if called else 'no'} record a member, while the scores do tell members from "
+            f"non-members (AUC {auc.value:.3f}, at least {auc.low:.3f}); {advice}"
+        )
+    if held_out.low > transferred.high:
+        return (
+            f"{start} sorts {transferred.value:.1%} of an equal mix of members and non-members correctly (at most "
+            f"{transferred.high:.1%}), and a threshold chosen on half of these records sorts {held_out.value:.1%} of the "
+            f"other half (at least {held_out.low:.1%}); {advice}"
+        )
+    return ""
 
 
 def _caveats(data: AttackData, scores: FloatArray, control: Mapping[str, Any] | None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access, reachable
-from govtool.attacks import inversion, montage, panel
+from govtool.attacks import inversion, montage, panel, planted
 from govtool.attacks.interface import (
     AttackData,
     AttackResult,
@@ -32,6 +32,7 @@ FAMILY = "model_inversion"
 FEWEST_JUDGES = 2
 FEWEST_CLASSES = 2
 PLANE = 2
+HALF = 0.5
 FEWEST_RECORDS = 3
 """Records of a class a judge needs for training."""
 
@@ -41,7 +42,7 @@ _ROW_NAMES = ("reconstruction", "mean of the\ntraining records")
 
 def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
     """Invert every class and ask the panel. `params`: "shape" [height, width] if the features are pixels of an image,
-    "pictures" (False keeps reconstructions out of the result), "positive_control" ({"passed", "how"}).
+    "pictures" (False keeps reconstructions out of the result), "positive_control" (from `control`).
 
     Raises:
         InputError: the shape does not fit the features.
@@ -70,6 +71,31 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     case = Case.of(data, classes, found.inputs, bounds, rng)
     opinions = panel.ask(data, case, bounds, shape, rng)
     return _result(target, data, params, shape, found, case, opinions)
+
+
+def control(data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """Run the same attack, before the same judges, on a model that holds its classes' means for certain.
+
+    The answer is what `params["positive_control"]` takes: "passed" when the identification rate surely lies above chance,
+    "how" in words, and "rate" (None when the attack could not be run).
+
+    Raises:
+        InputError: the shape does not fit the features.
+    """
+    shape = _shape(data, params)
+    model = planted.softmax(data.members, inversion.Bounds.of(data.members.features, image=shape is not None))
+    how = f"softmax regression trained on the {len(data.members)} members, to {model.accuracy:.1%} training accuracy"
+    asked = {name: value for name, value in params.items() if name != "positive_control"} | {"pictures": False}
+    found = run(model, data, asked, rng)
+    if not isinstance(found, AttackResult):
+        return {"passed": False, "how": f"{how}; the attack could not be run on it: {found.reason}", "rate": None}
+    rate, chance = found.metrics["identification_rate"], found.baselines["identification_rate"]
+    n = len(found.arrays["labels"])
+    if found.void:
+        how = f"{how}; {found.void}"
+    elif clopper_pearson(n, n).low <= chance:
+        how = f"{how}; with {n} classes not even naming all of them would surely be better than chance"
+    return {"passed": not found.void and rate.low > chance, "how": how, "rate": rate.to_dict()}
 
 
 def _judgeable(data: AttackData, n_classes: int) -> Labels:
@@ -148,7 +174,7 @@ def _result(
             "positive_control": dict(control) if control else {"passed": None, "how": "not run"},
             "evaluation_records": len(evaluation),
         },
-        caveats=_caveats(target, case, shape, control),
+        caveats=[*_caveats(target, case, shape, control), *_grey(found, case)],
         figures=figures,
         void=_void(heard, opinions, control),
     )
@@ -177,6 +203,20 @@ def _caveats(target: Target, case: Case, shape: tuple[int, int] | None, control:
     if control is None:
         found.append("No positive control was run: a low rate may mean a weak attack and not a private model.")
     return found
+
+
+def _grey(found: inversion.Reconstructions, case: Case) -> list[str]:
+    """An empty picture is no picture of the class, and must not be read as one that the model keeps to itself."""
+    sure = found.confidence > HALF
+    said = [
+        (found.grey & sure, "the model gives a plain grey picture this class already, so nothing was drawn."),
+        (found.grey & ~sure, "the search found no way from the plain grey start, so nothing was drawn."),
+    ]
+    return [
+        f"{'Class' if chosen.sum() == 1 else 'Classes'} {', '.join(str(label) for label in case.labels[chosen])}: {why}"
+        for chosen, why in said
+        if chosen.any()
+    ]
 
 
 def _figures(case: Case, shape: tuple[int, int]) -> list[Figure]:

@@ -6,14 +6,12 @@ change a figure, not even in the last bit. A score at or above the threshold say
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from govtool.attacks.interface import FloatArray, Mask
-from govtool.estimate import Counts, Estimate, clopper_pearson
+from govtool.estimate import Counts, Estimate
 
 
 @dataclass(frozen=True)
@@ -102,65 +100,6 @@ def auc(scores: FloatArray, membership: Mask, confidence: float = 0.95) -> Estim
     )
 
 
-@cache
-def nonmembers_needed(target_fpr: float, false_positives: int = 0, confidence: float = 0.95) -> int:
-    """The fewest non-members with which so many false positives still bound the FPR by the target, one-sided.
-
-    299 for 1 % with no false positive at 95 %: below that no observation whatever could show the rate.
-    """
-    from scipy.stats import beta
-
-    def bound(n: int) -> float:
-        return float(beta.ppf(confidence, false_positives + 1, n - false_positives))
-
-    low, high = false_positives, false_positives + 1  # bound(low) is 1
-    while bound(high) > target_fpr:
-        low, high = high, high * 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if bound(middle) <= target_fpr else (middle, high)
-    return high
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """The true-positive rate where at most `fpr` of the non-members are called members, if it can be told at all."""
-
-    fpr: float
-    needed_nonmembers: int
-    estimate: Estimate | None
-    fpr_estimate: Estimate | None
-
-    @property
-    def resolvable(self) -> bool:
-        return self.estimate is not None
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "fpr": self.fpr,
-            "resolvable": self.resolvable,
-            "needed_nonmembers": self.needed_nonmembers,
-            "estimate": self.estimate.to_dict() if self.estimate else None,
-            "fpr_estimate": self.fpr_estimate.to_dict() if self.fpr_estimate else None,
-        }
-
-
-def tpr_at_fpr(scores: FloatArray, membership: Mask, fpr: float, confidence: float = 0.95) -> OperatingPoint:
-    """The highest TPR whose observed FPR does not exceed `fpr`, or a refusal below the floor of `nonmembers_needed`."""
-    curve = roc(scores, membership)
-    needed = nonmembers_needed(fpr)
-    if curve.nonmembers < needed:
-        return OperatingPoint(fpr, needed, None, None)
-    allowed = math.floor(fpr * curve.nonmembers + 1e-9)  # 0.29 * 100 is 28.999...
-    point = int(np.searchsorted(curve.false_positives, allowed, side="right")) - 1
-    return OperatingPoint(
-        fpr,
-        needed,
-        clopper_pearson(int(curve.true_positives[point]), curve.members, confidence),
-        clopper_pearson(int(curve.false_positives[point]), curve.nonmembers, confidence),
-    )
-
-
 def counts_at(scores: FloatArray, membership: Mask, threshold: float) -> Counts:
     """What the attack does at a threshold that was fixed beforehand."""
     scores, membership = _in_order(scores, membership)
@@ -183,6 +122,20 @@ def best_threshold(scores: FloatArray, membership: Mask) -> float:
     best = int(np.argmax(advantage))
     after = min(best + 1, len(curve.thresholds) - 1)
     return float((curve.thresholds[best] + curve.thresholds[after]) / 2)
+
+
+def held_out_counts(scores: FloatArray, membership: Mask, rng: np.random.Generator) -> Counts:
+    """What the best threshold of one random half of the records does on the other half.
+
+    Needs to know who is a member, which no attacker does, so it is a check of transferred thresholds and no figure of
+    the attack. Needs two members and two non-members.
+    """
+    scores, membership = np.asarray(scores, dtype=np.float64), np.asarray(membership, dtype=np.bool_)
+    chosen = np.zeros(len(scores), dtype=bool)
+    for group in (np.flatnonzero(membership), np.flatnonzero(~membership)):
+        chosen[rng.permutation(group)[: len(group) // 2]] = True
+    threshold = best_threshold(scores[chosen], membership[chosen])
+    return counts_at(scores[~chosen], membership[~chosen], threshold)
 
 
 def _in_order(scores: FloatArray, membership: Mask) -> tuple[FloatArray, Mask]:

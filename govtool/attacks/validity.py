@@ -19,6 +19,10 @@ CHANCE = 0.5
 FEWEST = 10
 CONTROL_AUC = 0.6
 """A deliberately overfit model must be attacked with an AUC surely above this."""
+CONTROL_ACCURACY = CHANCE
+"""And, where the attack sets a threshold, with a balanced accuracy surely above this: policies read that figure. No more is
+asked, because the control is not trained by the references' recipe: references of an overfit recipe draw the line where a
+control that has just learnt its records does not reach (measured on 400 + 400 digits)."""
 
 MOST_DUPLICATES = 0.10
 """Share of non-members that are also members from which they no longer stand for people outside the training set."""
@@ -96,12 +100,25 @@ def check(data: AttackData, rng: np.random.Generator) -> Validity:
     )
 
 
-def positive_control(auc: Estimate, how: str) -> dict[str, Any]:
-    """Judge an attack's AUC on a model known to leak: passed when it surely lies above 0.6.
+def positive_control(
+    auc: Estimate, how: str, balanced_accuracy: Estimate | None = None, misfit: str = ""
+) -> dict[str, Any]:
+    """Judge an attack's figures on a model known to leak.
 
-    `how` says in words how the leak was planted. The answer is what `params["positive_control"]` takes.
+    Passed when its AUC surely lies above 0.6 and its balanced accuracy, at the threshold the attack set for itself, above
+    chance. Where the attack says itself that its threshold does not fit (`misfit`), it was not deceived, and the same
+    check watches over the target. An attack without a threshold is judged by its AUC. `how` says in words how the leak was
+    planted. The answer is what `params["positive_control"]` takes.
     """
-    return {"passed": auc.low > CONTROL_AUC, "auc": auc.to_dict(), "how": how}
+    blind = balanced_accuracy is not None and balanced_accuracy.low <= CONTROL_ACCURACY
+    if blind and auc.low > CONTROL_AUC:
+        how += "; the transferred threshold does not find it" + (", and the attack notices that" if misfit else "")
+    return {
+        "passed": auc.low > CONTROL_AUC and (not blind or bool(misfit)),
+        "auc": auc.to_dict(),
+        "balanced_accuracy": None if balanced_accuracy is None else balanced_accuracy.to_dict(),
+        "how": how,
+    }
 
 
 def duplicates(members: Records, nonmembers: Records) -> int:

@@ -112,10 +112,16 @@ def judge(control: Control, attack: Attack, params: Mapping[str, Any], rng: np.r
         return {
             "passed": False,
             "auc": None,
+            "balanced_accuracy": None,
             "how": f"{control.how}; the attack could not be run on it: {found.reason}",
         }
     assert isinstance(found, AttackResult)
-    return validity.positive_control(found.metrics["auc"], control.how)
+    return validity.positive_control(
+        found.metrics["auc"],
+        control.how,
+        found.metrics.get("balanced_accuracy"),
+        found.detail["threshold_misfit"],
+    )
 
 
 def _overfit(recipe: Recipe | None) -> Recipe:

@@ -29,7 +29,7 @@ class Source:
     ref: str
     sha256: Sha256
     path: Path
-    label: str
+    label: str | None
     subject: str | None
     rows: range
 
@@ -59,7 +59,57 @@ def find(session: Session, version: ModelVersion, spec: AuditSpec) -> dict[str, 
             relations = lineage.TRAINED if group == "members" else _HELD_OUT
             pairs = [(row, DatasetRows(dataset=row.id)) for row in lineage.datasets_of(session, version, relations)]
         found[group] = [_source(group, row, item) for row, item in pairs]
+        _refuse_repeats(group, found[group])
     return found
+
+
+def _refuse_repeats(group: str, sources: Sequence[Source]) -> None:
+    """A record that counts twice makes every interval narrower than the evidence for it."""
+    seen: dict[Sha256, set[int]] = {}
+    for source in sources:
+        rows = seen.setdefault(source.sha256, set())
+        if again := rows.intersection(source.rows):
+            raise InputError(f"{group}: {len(again)} rows of {source.ref} are named twice", hint="name each row once")
+        rows.update(source.rows)
+
+
+def training(session: Session, version: ModelVersion) -> list[Source]:
+    """All that lineage says the version was trained on, for its features only: labels are not needed to recognise a record."""
+    return [
+        Source(
+            row.id,
+            row.ref,
+            row.content_sha256,
+            Path(row.location),
+            row.label_column,
+            row.subject_column,
+            range(row.row_count),
+        )
+        for row in lineage.datasets_of(session, version)
+    ]
+
+
+def trained_among(sources: Sequence[Source], nonmembers: Records) -> tuple[int, list[str]]:
+    """How many non-members have the very features of a record that the version was trained on, and what must be said.
+
+    A dataset that cannot be read is said and not compared.
+
+    Raises:
+        EvidenceError: a file is not what was registered.
+    """
+    seen: Mask = np.zeros(len(nonmembers), dtype=bool)
+    caveats = []
+    for source in sources:
+        try:
+            table = read_table(source.path, label=source.label, subject=source.subject, expect=source.sha256)
+        except InputError:
+            caveats.append(
+                f"Non-members were not compared with the training data {source.ref}, which could not be read."
+            )
+            continue
+        if table.features.shape[1:] == nonmembers.features.shape[1:]:
+            seen |= np.isin(_rows(nonmembers.features), _rows(table.features))
+    return int(seen.sum()), caveats
 
 
 def _source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:

@@ -1,16 +1,17 @@
 """Architectures by name: safetensors hold weights only, so the shape must be named to load them.
 
 ``module:function`` names a function of your own that returns a torch module. It is imported and called: that **runs
-your code**, with your rights. Nothing imports such a module unless a person wrote its name into a registration or spec.
+your code**, with your rights. Registrations and specs are files that others may have written, so a name in them is not
+enough: `vouch` refuses it until the person who runs the audit says the very same name (``--trust-factory``).
 """
 
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from govtool.errors import InputError, MissingExtraError
+from govtool.errors import InputError, MissingExtraError, UntrustedArtifactError
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -69,6 +70,22 @@ def cnn(inputs: int, classes: int, channels: int = 1, width: int = 16) -> "Modul
 FACTORIES: dict[str, Callable[..., "Module"]] = {"softmax": softmax, "mlp": mlp, "cnn": cnn}
 
 
+def vouch(names: Iterable[str | None], trusted: str | None) -> None:
+    """Refuse every factory that is neither ours nor, letter for letter, the one that this run was told to trust.
+
+    An empty name (an artifact or recipe without a factory) is none. Nothing is imported.
+
+    Raises:
+        UntrustedArtifactError: importing or calling it could run anything.
+    """
+    for name in names:
+        if name and name not in FACTORIES and ":" in name and name != trusted:
+            raise UntrustedArtifactError(
+                f"the factory {name!r} is code outside this tool, and building it runs that code",
+                hint=f"read it; if you vouch for it: --trust-factory {name}",
+            )
+
+
 def build(name: str, params: Mapping[str, Any]) -> "Module":
     """The untrained module: one of `FACTORIES`, or ``module:function``.
 
@@ -105,7 +122,18 @@ def _own(name: str) -> Callable[..., Any]:
         ) from error
     if not callable(found):
         raise InputError(f"factory {name!r}: the module has no function {function!r}")
+    if not (inspect.isfunction(found) or _is_module_class(found)):
+        raise InputError(
+            f"factory {name!r} is neither a function nor a class of torch modules", hint="def build(...) -> nn.Module"
+        )
     return found  # type: ignore[no-any-return]
+
+
+def _is_module_class(found: object) -> bool:
+    """Whether it is a class of torch modules. What C implements (os.system, math.factorial) never is."""
+    from torch.nn import Module
+
+    return isinstance(found, type) and issubclass(found, Module)
 
 
 def _sizes(**values: Any) -> None:

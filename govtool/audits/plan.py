@@ -20,9 +20,6 @@ from govtool.errors import InputError
 from govtool.registry import service
 from govtool.registry.models import Deployment, ModelVersion
 
-RESERVED = ("validity", "positive_control")
-"""Parameters that the audit itself fills in; a spec that set them would set its own marks."""
-
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "joblib", "safetensors", "skops")
 
 
@@ -36,6 +33,10 @@ class Plan:
     sources: Mapping[str, list[Source]]
     recipe: Recipe | None
     requested: Mapping[str, Mapping[str, Any]]
+    families: Mapping[str, str]
+    """Of each requested attack, so that a run that dies before it has recorded anything still says what it was about."""
+    training: list[Source]
+    """All that the version was trained on, whether the spec names it or not."""
     spec: AuditSpec
 
     @property
@@ -49,7 +50,8 @@ class Plan:
         """JSON for the record of the run."""
         return {
             "model": self.version.ref,
-            "artifact_sha256": self.version.artifact_sha256,
+            # The weights that will be opened. Behind a server may be others, so a run that asks one names none.
+            "artifact_sha256": None if self.endpoint else self.version.artifact_sha256,
             "target": self.scene,
             "deployment": self.deployment.name if self.deployment else None,
             "endpoint": {"url": self.endpoint.url, "model": self.endpoint.model} if self.endpoint else None,
@@ -59,6 +61,7 @@ class Plan:
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "references": self.spec.references if self.recipe else 0,
             "attacks": {name: dict(params) for name, params in self.requested.items()},
+            "families": dict(self.families),
             "positive_control": self.spec.positive_control,
             "seed": self.spec.seed,
         }
@@ -81,11 +84,6 @@ def make(session: Session, ref: str, spec: AuditSpec, attacks: Mapping[str, Atta
                 hint=f"name them in the spec, or: govtool lineage add {version.ref} {relation} DATASET@VERSION",
             )
     requested = {name: {} for name in attacks} if spec.attacks is None else spec.attacks
-    for name, params in requested.items():
-        if taken := [key for key in RESERVED if key in params]:
-            raise InputError(
-                f"attack {name!r}: the parameter {taken[0]!r} is measured by the audit and cannot be given"
-            )
     endpoint = _endpoint(version, deployment, spec)
     asked_blindly = endpoint is not None and deployment is None
     exposed = reachable(frozenset(map(Access, deployment.exposes))) if deployment else offered(version)
@@ -97,6 +95,8 @@ def make(session: Session, ref: str, spec: AuditSpec, attacks: Mapping[str, Atta
         sources,
         _recipe(version, spec),
         requested,
+        {name: attacks[name].family for name in requested},
+        data.training(session, version),
         spec,
     )
 

@@ -38,9 +38,12 @@ def train_references(
     count: int,
     seed: int,
     control_labels: Labels | None,
+    training_records: int | None,
     progress: ensemble.Progress,
 ) -> Trained:
     """Train `count` (even) references on halves of members and non-members, and ask them about every record.
+
+    `training_records` is how many the target was trained on; None where lineage does not say.
 
     Raises:
         InputError: the recipe does not fit the data.
@@ -77,14 +80,17 @@ def train_references(
             mismatch,
         )
 
-    measured = mismatch(target, data, audited, masks)
+    measured = mismatch(target, data, audited, masks, training_records)
     return Trained(about(data.labels, measured), None if control_labels is None else about(control_labels, {}), seeds)
 
 
-def mismatch(target: Target, data: AttackData, answers: list[FloatArray], masks: Mask) -> dict[str, float]:
+def mismatch(
+    target: Target, data: AttackData, answers: list[FloatArray], masks: Mask, training_records: int | None
+) -> dict[str, float]:
     """How the references differ from the target: accuracy on what each trained on and on what it did not, and sizes.
 
-    Gaps are references minus target, in shares of records.
+    Gaps are references minus target, in shares of records; the ratio is references to target, absent where the number of
+    records that the target was trained on is not known.
     """
     right = target.labels(data.features) == data.labels
     correct = np.stack([answer.argmax(axis=1) == data.labels for answer in answers])
@@ -94,5 +100,5 @@ def mismatch(target: Target, data: AttackData, answers: list[FloatArray], masks:
     return {
         "train_accuracy_gap": train_gap,
         "test_accuracy_gap": test_gap,
-        "training_records_ratio": float(masks[0].sum() / members),
+        **({"training_records_ratio": float(masks[0].sum() / training_records)} if training_records else {}),
     }

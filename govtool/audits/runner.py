@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from govtool import runtime, settings
+from govtool.attacks import mi_face
 from govtool.attacks.catalog import ATTACKS
 from govtool.attacks.interface import Attack, AttackResult, NotApplicable, NotTestable, Outcome
-from govtool.audits import control
+from govtool.audits import control, factories
 from govtool.audits import plan as plans
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
 from govtool.audits.plan import Plan
@@ -81,12 +82,14 @@ def run_audit(
     by: str,
     progress: Progress = lambda _step, _done, _total: None,
     trust_pickle: str | None = None,
+    trust_factory: str | None = None,
     attacks: Mapping[str, Attack] = ATTACKS,
     environ: Mapping[str, str] | None = None,
 ) -> RunSummary:
     """Run the audit that `spec` (parsed from `spec_bytes`) asks for, on the model version `ref`.
 
     Raises:
+        UntrustedArtifactError: it would call a factory of somebody's own that `trust_factory` does not name.
         InputError: the spec does not fit the registry (nothing is recorded), or records and model do not belong
             together (recorded as a failed run).
         WorkError: the target did not load or answer; recorded as a failed run.
@@ -97,6 +100,8 @@ def run_audit(
     stored = vault.put(spec_bytes)
     with open_write() as session:
         plan = plans.make(session, ref, spec, attacks)
+        named = [plan.version.factory if plan.endpoint is None else None, plan.recipe.factory if plan.recipe else None]
+        factories.vouch(named, trust_factory)
         ledger.record(session, _started(book.run_id, plan, stored.sha256), now=clock(), by=by)
     try:
         found = _attack_all(book, plan, attacks, progress, settings.environment(environ), trust_pickle)
@@ -177,6 +182,8 @@ def _one(book: _Book, stage: Stage, shared: Shared | None, attack: Attack) -> At
 
 def _run(stage: Stage, shared: Shared | None, attack: Attack) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
+    if attack.run is mi_face.run and stage.plan.spec.positive_control and stage.records.evaluation is not None:
+        params["positive_control"] = mi_face.control(stage.asked, params, runtime.rng(seed, f"{attack.name}-control"))
     if attack.family != MEMBERSHIP or shared is None:
         return attack.run(stage.target, stage.asked, params, runtime.rng(seed, attack.name)), {"seed": seed}
     params |= shared.params
@@ -214,10 +221,36 @@ def _result_row(
         "figures": [{"name": found.name, "caption": found.caption} for found in outcome.figures],
         **({"queries": stage.opened.http.queries - queries} if stage.opened.http else {}),
     }
-    row.caveats = [*outcome.caveats, *stage.seen.caveats, *stage.opened.caveats]
+    row.caveats = [*outcome.caveats, *stage.seen.caveats, *stage.opened.caveats, *_record_caveats(stage, row.family)]
     row.evidence_sha256 = evidence.sha256
     row.figures = [book.vault.put(found.png).sha256 for found in outcome.figures]
     return row
+
+
+_LIKE = (0.8, 1.25)
+"""References trained on this share of the target's records are like it in that respect."""
+
+
+def _record_caveats(stage: Stage, family: str) -> list[str]:
+    """What must be said about the records beside what the attack saw of them."""
+    if family != MEMBERSHIP:
+        return []
+    found = list(stage.caveats)
+    trained, members = sum(len(source.rows) for source in stage.plan.training), len(stage.records.members)
+    if stage.trained_on:
+        found.append(
+            f"{stage.trained_on} of {len(stage.records.nonmembers)} non-members have the features of a record that the "
+            f"version was trained on; they hide leakage."
+        )
+    if trained > members:
+        found.append(f"The members are {members:,} of the {trained:,} records that the version was trained on.")
+    references = len(stage.records.labels) // 2
+    if stage.plan.recipe is not None and trained and not _LIKE[0] <= references / trained <= _LIKE[1]:
+        found.append(
+            f"Reference models are trained on {references:,} records, the target on {trained:,}; they can differ from it "
+            f"in what they remember."
+        )
+    return found
 
 
 def _row(book: _Book, attack: Attack, *, status: str, reason: str, duration_s: float) -> AttackRecord:

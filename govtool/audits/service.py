@@ -47,18 +47,29 @@ def records(session: Session, run_id: str) -> Sequence[AttackRecord]:
     ).all()
 
 
+def families(session: Session, model_version_id: str) -> dict[str, str]:
+    """The family of every attack that a run of this version asked for or recorded."""
+    found: dict[str, str] = {}
+    for resolved in session.scalars(sa.select(AuditRun.resolved).where(AuditRun.model_version_id == model_version_id)):
+        found |= resolved.get("families", {})
+    recorded = sa.select(AttackRecord.attack, AttackRecord.family).join(AuditRun, AuditRun.id == AttackRecord.run_id)
+    for attack, family in session.execute(recorded.where(AuditRun.model_version_id == model_version_id)):
+        found[attack] = family
+    return found
+
+
 def latest_records(session: Session, model_version_id: str) -> list[AttackRecord]:
-    """For each attack its newest record among completed runs of this version.
+    """For each attack its newest record on this version, whatever became of its run: a figure that was found stays found
+    when the process dies before it says that it has ended.
 
     A record of an attack that was tried goes before one that says it does not apply to a narrower deployment, and that
     before one that says nobody asked: running less later does not make an earlier finding go away. Among records that
-    were tried the newest stands, also when it failed.
+    were tried the newest stands, also when it failed. For reading: a decision rests on all of them, not on the newest.
     """
     found = session.scalars(
         sa.select(AttackRecord)
         .join(AuditRun, AuditRun.id == AttackRecord.run_id)
-        .join(AuditOutcome, AuditOutcome.run_id == AuditRun.id)
-        .where(AuditRun.model_version_id == model_version_id, AuditOutcome.status == "completed")
+        .where(AuditRun.model_version_id == model_version_id)
     )
     best: dict[str, AttackRecord] = {}
     for row in sorted(found, key=lambda row: (_WEIGHT[row.status], row.ledger_index)):

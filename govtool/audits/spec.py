@@ -4,9 +4,9 @@
 
     schema: govtool.audit/v1
     target: {deployment: triage-prod}      # default: the version's only deployment; without one, all the artifact allows
-    # target: {endpoint: "https://models.example/", model: triage, api_key_env: TRIAGE_KEY}     ask a server instead
+    # target: {endpoint: "https://models.example/", model: triage, api_key_env: GOVTOOL_TRIAGE_KEY}     ask a server instead
     members: patients-train@1              # default: what lineage says the version was trained on
-    nonmembers: {dataset: patients@1, rows: "600:1200"}      # default: what it was tested on; a list is joined
+    nonmembers: {dataset: held-out@1, rows: "600:1200"}      # default: what it was tested on; a list is joined
     population: other-patients@1           # same kind of people, disjoint from both; some attacks need it
     evaluation: strangers@1                # records the target never saw, for training the judges of inversion
     recipe: {factory: mlp, factory_params: {hidden: [128]}, epochs: 150}    # how the target was trained
@@ -17,18 +17,21 @@
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from govtool import yamlfile
+from govtool.attacks.interface import Attack
 from govtool.audits.recipe import Recipe
 from govtool.errors import InputError
 
 _STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, populate_by_name=True)
 _ROWS = re.compile(r"(-?\d+)?:(-?\d+)?(?::([1-9]\d*))?")
 _MAX_SEED = 2**53
+RESERVED = ("validity", "positive_control")
+"""Parameters that the audit itself fills in; a spec that set them would set its own marks."""
 
 
 class DatasetRows(BaseModel):
@@ -138,7 +141,7 @@ class AuditSpec(BaseModel):
         return value
 
 
-def parse(data: bytes, name: str, known: Collection[str]) -> AuditSpec:
+def parse(data: bytes, name: str, known: Mapping[str, Attack]) -> AuditSpec:
     """Read a spec from its bytes. `name` is the file's name for messages, `known` the attacks that exist.
 
     Raises:
@@ -146,8 +149,21 @@ def parse(data: bytes, name: str, known: Collection[str]) -> AuditSpec:
     """
     document = yamlfile.parse(data, name, start="start with: schema: govtool.audit/v1")
     spec = document.validate(AuditSpec)
-    for attack in spec.attacks or ():
+    for attack, params in (spec.attacks or {}).items():
         if attack not in known:
             where = document.where(("attacks", attack))
             raise InputError(f"unknown attack {attack!r}", where=where, hint=f"known: {', '.join(known)}")
+        for param in params:
+            _refuse_parameter(attack, param, known[attack].params, document.where(("attacks", attack, param)))
     return spec
+
+
+def _refuse_parameter(attack: str, param: str, accepted: Collection[str], where: str) -> None:
+    """A misspelt parameter would leave the attack at its default, and nobody would know."""
+    if param in RESERVED:
+        raise InputError(
+            f"attack {attack!r}: the parameter {param!r} is measured by the audit and cannot be given", where=where
+        )
+    if param not in accepted:
+        hint = f"it takes: {', '.join(sorted(accepted))}" if accepted else "it takes none"
+        raise InputError(f"attack {attack!r} has no parameter {param!r}", where=where, hint=hint)

@@ -39,6 +39,9 @@ class Stage:
     """What attacks get: the records, or for exported scores their indices."""
     population_shared: int
     evaluation_shared: int
+    trained_on: int
+    """How many non-members the target was trained on, by lineage: they make a model that leaks look like one that does not."""
+    caveats: tuple[str, ...]
 
     @property
     def exposed(self) -> frozenset[Any]:
@@ -88,6 +91,7 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
     if target.n_classes:
         for group, found in groups.items():
             data.check_labels(found, target.n_classes, group)
+    trained_on, caveats = data.trained_among(plan.training, nonmembers)
     audited = Records(records.features, records.labels)
     return Stage(
         plan,
@@ -98,6 +102,8 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
         asked,
         data.shared(audited, records.population),
         data.shared(members, records.evaluation),
+        trained_on,
+        tuple(caveats),
     )
 
 
@@ -143,6 +149,11 @@ def _mixed(stage: Stage, attack: Attack) -> str:
     """Records that stand on both sides of a line the attack relies on."""
     if attack.family == MEMBERSHIP and stage.population_shared:
         return f"{stage.population_shared} population records are also members or non-members; they must be disjoint"
+    if attack.family == MEMBERSHIP and stage.trained_on > validity.MOST_DUPLICATES * len(stage.records.nonmembers):
+        return (
+            f"{stage.trained_on} of {len(stage.records.nonmembers)} non-members are in the data that the version was "
+            f"trained on, so they are no non-members"
+        )
     if attack.family == INVERSION and stage.evaluation_shared:
         return f"{stage.evaluation_shared} evaluation records are also members, so the judges would know the answers"
     return ""
@@ -172,6 +183,7 @@ def share(stage: Stage, progress: Progress) -> Shared:
             count=spec.references,
             seed=spec.seed,
             control_labels=None if planned is None else planned.labels,
+            training_records=sum(len(source.rows) for source in plan.training) or None,
             progress=lambda done: progress("reference models", done, spec.references),
         )
     made = None

@@ -88,24 +88,55 @@ def run(arguments: Sequence[str]) -> int:
         return 130
     except typer.Exit as leave:
         return leave.exit_code
+    except SystemExit:  # the argument parser's answer to a reader that left, as `head` does
+        return 0
     except Exception as error:
-        usage = getattr(error, "format_message", None)
-        if usage is not None:  # a usage error of the argument parser
-            context = getattr(error, "ctx", None)
-            help_line = f"{context.command_path} --help" if context else "govtool --help"
-            complain(usage(), hint=help_line, code=2, as_json=as_json)
-            return 2
         if debug:
             raise
-        complain(
-            f"unexpected failure: {type(error).__name__}",
-            hint="this is a bug in govtool; run the command again with --debug and report what it prints",
-            code=1,
-            as_json=as_json,
-        )
-        return 1
+        return _foreign(error, as_json=as_json)
     return code if isinstance(code, int) else 0
 
 
+def _foreign(error: Exception, *, as_json: bool) -> int:
+    """The exit code for what is not one of ours, said in one line and without values, which may be personal data."""
+    usage = getattr(error, "format_message", None)
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        typer.echo(context.get_help(), err=True)
+        return 2
+    if usage is not None:  # a usage error of the argument parser
+        complain(usage(), hint=f"{context.command_path if context else 'govtool'} --help", code=2, as_json=as_json)
+        return 2
+    if isinstance(error, BrokenPipeError):  # the reader of our output left, as `head` does
+        devnull = open("/dev/null", "w")  # noqa: PTH123, SIM115 - stays open: the interpreter flushes into it at exit
+        sys.stdout = devnull
+        return 0
+    if isinstance(error, OSError):
+        complain(
+            f"{(error.strerror or type(error).__name__).lower()}", where=str(error.filename or ""),
+            hint="is the disk full, or the folder not writable?", code=6, as_json=as_json,
+        )  # fmt: skip
+        return 6
+    if type(error).__module__.startswith("sqlalchemy."):
+        complain(
+            f"the database refuses: {type(error).__name__}",
+            hint="is it damaged, or written to by something else? see: govtool evidence verify", code=6, as_json=as_json,
+        )  # fmt: skip
+        return 6
+    complain(
+        f"unexpected failure: {type(error).__name__}",
+        hint="this is a bug in govtool; run the command again with --debug and report what it prints",
+        code=1,
+        as_json=as_json,
+    )
+    return 1
+
+
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError as error:  # a full disk or a closed pipe shows only when the buffer is written
+        code = _foreign(error, as_json=False)
+        sys.stdout = open("/dev/null", "w")  # noqa: PTH123, SIM115 - as above
+    sys.exit(code)

@@ -14,6 +14,7 @@ app = typer.Typer(help="Attack a model version and remember what came of it.", n
     epilog=examples(
         "govtool audit run triage@1.2 --spec audit.yaml",
         "govtool audit run triage@1.2 --spec audit.yaml --json",
+        "govtool audit run own@1 --spec audit.yaml --trust-factory our_nets:wide",
     )
 )
 def run(
@@ -22,6 +23,14 @@ def run(
     trust_pickle: Annotated[
         str | None,
         typer.Option("--trust-pickle", metavar="SHA256", help="Load this pickle, which runs the code it contains."),
+    ] = None,
+    trust_factory: Annotated[
+        str | None,
+        typer.Option(
+            "--trust-factory",
+            metavar="MODULE:FUNCTION",
+            help="Build the model with this function, which runs its code.",
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -51,6 +60,7 @@ def run(
             by=ws.actor,
             progress=progress,
             trust_pickle=trusted,
+            trust_factory=trust_factory,
         )
     rows = [[found.attack, found.status, _headline(found.metrics), found.reason] for found in done.attacks]
     text = (

@@ -15,7 +15,7 @@ from govtool.errors import InputError, WorkError
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer, load_signer
 from govtool.evidence.vault import Vault
-from govtool.evidence.witness import witness
+from govtool.evidence.witness import newest_heads, witness, witnessed
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,11 @@ class Workspace:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """One transaction that ends with a signed checkpoint over everything it recorded.
+    def write(self, *, sign_unsigned: bool = False) -> Iterator[Session]:
+        """One transaction that ends with a signed checkpoint over everything it recorded, or leaves nothing.
+
+        It signs only what extends the newest checkpoint kept outside the database, and no entry that stood there
+        unsigned before, unless a person said so with `sign_unsigned`.
 
         The checkpoint is kept outside the database too, after the commit: a crash in between leaves that file one
         behind, which is no error.
@@ -80,7 +83,9 @@ class Workspace:
         signer = self.signer  # a missing key stops the command before it writes anything
         with db.session_scope(self.engine) as session:
             yield session
-            signed = ledger.checkpoint(session, signer, now=self.now)
+            ledger.lock(session)  # before the file is read: what it holds then is committed and visible here
+            kept = newest_heads(witnessed(self.checkpoints), signer.verifier)
+            signed = ledger.checkpoint(session, signer, now=self.now, kept=kept, sign_unsigned=sign_unsigned)
         if signed is not None:
             witness(self.checkpoints, signed.note)
 

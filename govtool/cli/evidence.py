@@ -69,8 +69,6 @@ def _warnings(result: "Verification") -> list[str]:
     found = []
     if not result.leaves:
         found.append("the ledger is empty: nothing was recorded, so nothing was shown")
-    if result.unsigned:
-        found.append(f"{result.unsigned} newest entries are not signed yet: govtool evidence checkpoint")
     if result.checkpoints and not result.witnessed:
         found.append("no checkpoint is kept outside the database (checkpoints.log), so a rollback would not be noticed")
     if result.damaged_witness_lines:
@@ -134,7 +132,12 @@ def show_record(identifier: Annotated[str, typer.Argument(metavar="ID")], as_jso
     "checkpoint",
     epilog=examples("govtool evidence checkpoint", "govtool evidence checkpoint >> /mnt/counsel/checkpoints.txt"),
 )
-def checkpoint(as_json: JsonFlag = False) -> None:
+def checkpoint(
+    sign_unsigned: Annotated[
+        bool, typer.Option("--sign-unsigned", help="Vouch for entries that stand there unsigned; look at them first.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Sign the ledger's head if it is not signed yet, and print the newest checkpoint. Keep copies where nobody can edit them."""
     from govtool.cli.context import open_workspace
     from govtool.errors import UndecidedError
@@ -142,7 +145,7 @@ def checkpoint(as_json: JsonFlag = False) -> None:
     from govtool.evidence.witness import witness, witnessed
 
     workspace = open_workspace()
-    with workspace.write():
+    with workspace.write(sign_unsigned=sign_unsigned):
         pass
     kept = witnessed(workspace.checkpoints)
     with workspace.read() as session:

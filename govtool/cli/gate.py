@@ -40,9 +40,9 @@ def check(
         row = service.model_version(session, version)
         decision = gate.decide(session, workspace.vault, row, policy_set, now=workspace.now, by=workspace.actor)
         ref = row.ref
+        evaluation = gate.replay(session, workspace.vault, decision)  # what is shown is what the pinned bytes say
     outcome = GateOutcome(decision.outcome)
     conditions = strict and outcome is GateOutcome.GO_WITH_CONDITIONS
-    evaluation = gate.replay(workspace.vault, decision)  # what is shown is what the pinned bytes say
     data = {
         "decision": decision.id,
         "model_version": ref,
@@ -74,7 +74,7 @@ def replay(
     workspace = open_workspace()
     with workspace.read() as session:
         row = gate.decision(session, decision)
-    evaluation = gate.replay(workspace.vault, row)
+        evaluation = gate.replay(session, workspace.vault, row)
     data = {
         "decision": row.id,
         "same": True,

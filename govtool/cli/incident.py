@@ -72,7 +72,9 @@ def open_(
             by=workspace.actor,
         )
     if not as_json:
-        note(f"next: keep the logs before they expire: govtool incident ingest {row.id} LOG ...")
+        note(
+            f"next: keep the logs before they expire: govtool incident ingest {row.id} LOG ... --source SYSTEM --authority GROUND"
+        )
     show("incident.open/1", row_data(row), f"opened {row.id}: {clean(row.title)}", as_json=as_json)
 
 
@@ -98,6 +100,7 @@ def aware(
         "govtool incident event inc-7k3m escalated --at 2026-03-10T11:00+01:00 --by 'SOC duty officer'",
         "govtool incident event inc-7k3m processor_informed --at 2026-03-10T11:00+01:00 --by 'Hosting Ltd' --reason 'their mail'",
         "govtool incident event inc-7k3m closed --at 2026-03-20T11:00+01:00 --by 'A. Dubois' --reason 'remediated'",
+        "govtool incident event inc-7k3m reopened --at 2026-03-25T11:00+01:00 --by 'A. Dubois' --reason 'a second key'",
     )
 )
 def event(
@@ -105,7 +108,7 @@ def event(
     kind: Annotated[
         str,
         typer.Argument(
-            help="occurred_start, occurred_end, first_alert, escalated, aware, processor_informed, note, field, closed."
+            help="occurred_start, occurred_end, first_alert, escalated, aware, processor_informed, note, field, closed, reopened."
         ),
     ],
     at: AtOption,

@@ -68,7 +68,12 @@ def clocks(
     )
     found = deadlines.clocks(instants, now, zone=zone, regimes=chosen, facts=facts)
     left = [name for name in deadlines.REGIMES if name not in chosen]
-    warnings = service.concerns(instants) + ([f"not shown: {', '.join(left)} (--regime)"] if left else [])
+    warnings = service.concerns(instants)
+    if any(each.state in (deadlines.State.RUNNING, deadlines.State.OVERDUE) for each in found):
+        warnings.append(
+            "notices that were sent are not recorded by this version: a state says only whether the limit passed"
+        )
+    warnings += [f"not shown: {', '.join(left)} (--regime)"] if left else []
     data = {"incident": case.id, "as_of": now, "zone": zone, "clocks": [clock_data(each) for each in found]}
     show("incident.clocks/1", data, clocks_text(found, now), as_json=as_json, warnings=warnings)
 

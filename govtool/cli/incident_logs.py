@@ -25,11 +25,11 @@ _INPUT = 2
 def ingest(
     incident: IncidentArgument,
     files: Annotated[list[Path], typer.Argument(metavar="LOG...", help="Log files, plain or gzip.")],
+    source: Annotated[str, typer.Option("--source", help="The system the logs come from.")],
+    authority: Annotated[str, typer.Option("--authority", help="On whose authority: ticket, order, legal basis.")],
     format_name: Annotated[
         str | None, typer.Option("--format", help="oip or openai_capture; recognised if left out.")
     ] = None,
-    source: Annotated[str, typer.Option("--source", help="The system the logs come from.")] = "",
-    authority: Annotated[str, typer.Option("--authority", help="On whose authority: ticket, order, legal basis.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Preserve logs as evidence, then read them. A line that cannot be read is counted, not an error."""
@@ -74,12 +74,14 @@ def detect(incident: IncidentArgument, as_json: JsonFlag = False) -> None:
     """Look for suspicious behaviour and confirmed exposure in the preserved logs."""
     from govtool.cli.context import open_workspace
     from govtool.incidents import service
-    from govtool.incidents.detect import accused, detect, suspected
+    from govtool.incidents.detect import accused, judge, record, suspected
 
     workspace = open_workspace()
-    with workspace.write() as session:
+    with workspace.read() as session:  # judging takes as long as the logs are large: nobody else must wait for it
         case = service.incident(session, incident)
-        run, findings = detect(session, workspace.vault, case, now=workspace.now, by=workspace.actor)
+        run, findings = judge(session, workspace.vault, case)
+    with workspace.write() as session:
+        record(session, run, findings, now=workspace.now, by=workspace.actor)
     named, others = accused(findings), suspected(findings)
     data = {"run": row_data(run), "findings": [row_data(row) for row in findings]}
     data |= {"accused": named, "suspected": others}
@@ -103,11 +105,11 @@ def scope(
     from govtool.cli.context import open_workspace
     from govtool.incidents import service
     from govtool.incidents.detect import accused
-    from govtool.incidents.scope import scope
+    from govtool.incidents.scope import count, record
     from govtool.registry.service import dataset_version
 
     workspace = open_workspace()
-    with workspace.write() as session:
+    with workspace.read() as session:
         case = service.incident(session, incident)
         runs = service.runs(session, case.id)
         wanted = principal or (accused(service.findings(session, runs[-1].id)) if runs else [])
@@ -115,7 +117,9 @@ def scope(
             reason = "the last detection points at nobody" if runs else "no detection was run"
             raise InputError(f"no principal to scope: {reason}", hint="name them with --principal")
         chosen = dataset_version(session, dataset) if dataset else None
-        row = scope(session, workspace.vault, case, wanted, dataset=chosen, now=workspace.now, by=workspace.actor)
+        counted = count(session, workspace.vault, case, wanted, dataset=chosen)
+    with workspace.write() as session:
+        row = record(session, workspace.vault, counted, now=workspace.now, by=workspace.actor)
     subjects = "unknown (the dataset names no subject column)" if row.subjects_count is None else row.subjects_count
     text = "\n".join(
         [
@@ -158,7 +162,7 @@ def _ingest_one(
 def register(app: typer.Typer) -> None:
     app.command(
         epilog=examples(
-            "govtool incident ingest inc-7k3m logs/inference.jsonl logs/inference.jsonl.1.gz",
+            "govtool incident ingest inc-7k3m logs/inference.jsonl logs/inference.jsonl.1.gz --source gateway --authority TICKET-17",
             "govtool incident ingest inc-7k3m capture.jsonl --format openai_capture --source gateway --authority TICKET-17",
         )
     )(ingest)

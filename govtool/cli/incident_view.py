@@ -116,7 +116,7 @@ def clocks_text(found: "list[Clock]", now: "datetime") -> str:
     rows = [
         [
             each.rule.id,
-            each.state,
+            _standing(each),
             each.rule.duty,
             _due(each),
             _left(each, now),
@@ -126,6 +126,10 @@ def clocks_text(found: "list[Clock]", now: "datetime") -> str:
     parts = [table(["rule", "state", "duty", "due", "left"], rows), ""]
     parts += [f"{each.rule.id}: {each.explanation}" for each in found]
     return "\n".join(parts)
+
+
+def _standing(clock: "Clock") -> str:
+    return clock.state if clock.startable else "not recorded by this version"
 
 
 def _due(clock: "Clock") -> str:
@@ -167,6 +171,7 @@ def clock_data(clock: "Clock") -> dict[str, Any]:
         "held_until": clock.held_until.isoformat() if clock.held_until else None,
         "applies": clock.applies,
         "state": clock.state,
+        "startable": clock.startable,
         "late": clock.late,
         "explanation": clock.explanation,
     }

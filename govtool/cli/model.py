@@ -59,7 +59,10 @@ def add_version(
         str | None, typer.Option(help="Base URL of an Open Inference Protocol server, for a model you cannot hold.")
     ] = None,
     factory: Annotated[
-        str | None, typer.Option(help="Architecture for safetensors: softmax, mlp, cnn, or module:function.")
+        str | None,
+        typer.Option(
+            help="Architecture for safetensors: softmax, mlp, cnn, or module:function (each audit must vouch for it)."
+        ),
     ] = None,
     factory_params: Annotated[str, typer.Option(help="Its parameters as JSON.")] = "{}",
     trust_pickle: Annotated[

@@ -21,15 +21,19 @@ def draft(
 ) -> None:
     """Draft a notice from what is recorded; what is not known is printed as to be determined."""
     from govtool.cli.context import open_workspace
-    from govtool.reports.service import draft_notice
+    from govtool.reports.service import draw_up_notice, record
 
     workspace = open_workspace()
     target, media = prepare(out, media, force=force)
-    with workspace.write() as session:
-        built, row = draft_notice(
+    with workspace.read() as session:  # drawing takes seconds: nobody else must wait for it
+        built = draw_up_notice(
             session, workspace.vault, kind, incident, now=workspace.now, by=workspace.actor,
             organisation=workspace.settings.organisation, media=media,
         )  # fmt: skip
+    with workspace.write() as session:
+        record(session, built, now=workspace.now, by=workspace.actor)
+    row = built.notice
+    assert row is not None
     write_whole(target, built.document, force=force)
     view = built.view
     data = {

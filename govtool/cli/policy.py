@@ -20,7 +20,11 @@ PolicyOption = Annotated[
 
 
 def folder(given: Path | None) -> Path:
-    """The policy folder: the one given, the workspace's, or the one that came with govtool (which is said)."""
+    """The policy folder: the one given, the workspace's, or, outside any workspace, the one that came with govtool.
+
+    Raises:
+        InputError: the workspace's folder is missing. Judging by another policy than the officer's would be worse than none.
+    """
     from govtool import resources
     from govtool.cli.context import open_workspace
 
@@ -29,13 +33,11 @@ def folder(given: Path | None) -> Path:
     try:
         own = open_workspace().policies
     except InputError as error:
-        reason = error.message
-    else:
-        if own.is_dir():
-            return own
-        reason = f"{own} is not there"
-    note(f"{reason}: using the policy that came with govtool")
-    return resources.find("policies")
+        note(f"{error.message}: using the policy that came with govtool")
+        return resources.find("policies")
+    if not own.is_dir():
+        raise InputError(f"the policy folder {own} is not there", hint="restore it, or name one with --policy")
+    return own
 
 
 @app.command(epilog=examples("govtool policy check", "govtool policy check policies --json"))

@@ -29,7 +29,7 @@ def build(
     """Draw up a document, keep it as evidence, and write it to a file."""
     from govtool.cli.context import open_workspace
     from govtool.errors import InputError
-    from govtool.reports.service import build_report, notice_kinds
+    from govtool.reports.service import draw_up, notice_kinds, record
 
     if kind in notice_kinds():
         raise InputError(
@@ -37,11 +37,13 @@ def build(
         )
     workspace = open_workspace()
     target, media = prepare(out, media, force=force)
-    with workspace.write() as session:
-        built = build_report(
+    with workspace.read() as session:  # drawing takes seconds: nobody else must wait for it
+        built = draw_up(
             session, workspace.vault, kind, subject, now=workspace.now, by=workspace.actor,
             organisation=workspace.settings.organisation, media=media,
         )  # fmt: skip
+    with workspace.write() as session:
+        record(session, built, now=workspace.now, by=workspace.actor)
     write_whole(target, built.document, force=force)
     show("report.build/1", built_data(built, target), built_text(built, target), as_json=as_json)
     note(f"next: govtool report verify {target}")

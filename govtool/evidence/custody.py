@@ -4,6 +4,7 @@ What this shows is that the bytes are unchanged since they were acquired here. W
 good as the system that wrote them; the item's `completeness` says what is known about that.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +65,7 @@ def acquire(
         description=description,
         sha256=stored.sha256,
         size=stored.size,
-        original_name=path.name,
+        original_name=os.fsencode(path.name).decode("utf-8", "backslashreplace"),  # a name need not be text
         source_system=source_system,
         source_locator=source_locator or str(path.resolve()),
         source_modified_at=datetime.fromtimestamp(changed.st_mtime, UTC),

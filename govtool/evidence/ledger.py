@@ -4,7 +4,7 @@ Appending takes a lock that all writers share (SQLite: the write transaction; Po
 last index and inserts the next. The primary key on the index makes a double append impossible even without the lock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -15,12 +15,13 @@ from govtool.digest import canonical_json
 from govtool.errors import EvidenceError
 from govtool.evidence import merkle
 from govtool.evidence.models import EvidenceRow, LedgerCheckpoint, LedgerLeaf, LedgerNode
-from govtool.evidence.note import Signer, TreeHead, text_of
+from govtool.evidence.note import Signer, TreeHead
 from govtool.runtime import new_id
 
 SCHEMA = "govtool.ledger/1"
 Row = TypeVar("Row", bound=EvidenceRow)
 _LOCK_KEY = 0x676F7674  # "govt"
+_FIRST = "govtool.ledger.first"
 
 
 def size(session: Session) -> int:
@@ -31,9 +32,9 @@ def size(session: Session) -> int:
 def append(session: Session, data: bytes) -> int:
     """Add a leaf; returns its index. Visible to others when the caller's transaction commits."""
     connection = session.connection()  # Core: the unit of work has no part in these tables and costs half the time
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+    lock(session)
     index = size(session)
+    _remember(session, index)
     current = merkle.leaf_hash(data)
     connection.execute(sa.insert(LedgerLeaf).values(idx=index, data=data, leaf_hash=current))
     read = stored(session)
@@ -43,6 +44,25 @@ def append(session: Session, data: bytes) -> int:
         level, position = level + 1, position >> 1
         connection.execute(sa.insert(LedgerNode).values(level=level, idx=position, hash=current))
     return index
+
+
+def lock(session: Session) -> None:
+    """Until the transaction ends nobody else appends. On SQLite the write transaction is that lock already."""
+    if session.connection().dialect.name == "postgresql":
+        session.connection().execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY)))
+
+
+def _remember(session: Session, index: int) -> None:
+    """Keep the first index that this transaction appended, for `checkpoint`; a later transaction replaces it."""
+    transaction = session.connection().get_transaction()
+    if session.info.get(_FIRST, (None,))[0] is not transaction:
+        session.info[_FIRST] = (transaction, index)
+
+
+def _began(session: Session, leaves: int) -> int:
+    """How many entries were there before this transaction."""
+    transaction, index = session.info.get(_FIRST, (None, leaves))
+    return int(index) if transaction is session.connection().get_transaction() else leaves
 
 
 def stored(session: Session) -> merkle.Subtree:
@@ -112,28 +132,60 @@ def record(session: Session, row: Row, *, now: datetime, by: str) -> Row:
     return row
 
 
-def checkpoint(session: Session, signer: Signer, *, now: datetime) -> LedgerCheckpoint | None:
+def stands(session: Session, row: EvidenceRow) -> bool:
+    """Whether the row is, column for column, what its ledger entry says. Whether the entry is genuine, `verify` shows."""
+    data = session.connection().scalar(sa.select(LedgerLeaf.data).where(LedgerLeaf.idx == row.ledger_index))
+    return data is not None and bytes(data) == entry(type(row), values(row))
+
+
+def checkpoint(
+    session: Session, signer: Signer, *, now: datetime, kept: Iterable[TreeHead] = (), sign_unsigned: bool = False
+) -> LedgerCheckpoint | None:
     """Sign the current tree head; None when it is signed already or the ledger is empty.
 
+    A signature vouches for every entry below it. So it covers only what a valid signature covered before and what this
+    very transaction appended: entries and checkpoint are committed together, and nothing legitimate lies in between.
+
+    Args:
+        session: the transaction that appended the entries.
+        signer: the custodian's key.
+        now: the instant of signing.
+        kept: heads kept outside the database, their signatures checked, that this ledger must extend.
+        sign_unsigned: a person vouches for entries that stood there unsigned.
+
     Raises:
-        EvidenceError: the ledger no longer extends what was signed last. A signature over such a head would vouch for
-            two different histories, so none is made.
+        EvidenceError: the ledger no longer extends what was signed last or a kept head, or it has unsigned entries of
+            unknown origin. A signature over such a head would vouch for two histories or for a forgery: none is made.
     """
+    lock(session)
     leaves = size(session)
     newest = session.scalar(sa.select(LedgerCheckpoint).order_by(LedgerCheckpoint.tree_size.desc()).limit(1))
+    covered = 0
     if newest is not None:
-        signed = TreeHead.parse(text_of(newest.note))
-        if signed.size > leaves or merkle.root(signed.size, stored(session)) != signed.root:
-            raise EvidenceError(
-                f"the ledger does not extend its signed checkpoint of {signed.size} entries; nothing was signed",
-                hint="govtool evidence verify names what changed",
-            )
-        if signed.size == leaves:
-            return None
-    if leaves == 0:
+        signed = TreeHead.parse(signer.verifier.verify(newest.note))
+        _must_extend(session, leaves, signed, "its signed checkpoint")
+        covered = signed.size
+    for head in kept:
+        _must_extend(session, leaves, head, "a checkpoint kept outside the database")
+    before = _began(session, leaves)
+    if before > covered and not sign_unsigned:
+        raise EvidenceError(
+            f"{before - covered} ledger entries, {covered} to {before - 1}, are not signed and no command left them so; "
+            "nothing was signed",
+            hint="look at them; to vouch for them: govtool evidence checkpoint --sign-unsigned",
+        )
+    if leaves == covered:
         return None
-    head = TreeHead(signer.name, leaves, merkle.root(leaves, stored(session)))
-    row = LedgerCheckpoint(id=new_id("chk"), tree_size=leaves, note=signer.sign(head.text()), recorded_at=now)
+    made = TreeHead(signer.name, leaves, merkle.root(leaves, stored(session)))
+    row = LedgerCheckpoint(id=new_id("chk"), tree_size=leaves, note=signer.sign(made.text()), recorded_at=now)
     session.add(row)
     session.flush()
     return row
+
+
+def _must_extend(session: Session, leaves: int, head: TreeHead, what: str) -> None:
+    if head.size > leaves or merkle.root(head.size, stored(session)) != head.root:
+        raise EvidenceError(
+            f"the ledger does not extend {what} of {head.size} entries; nothing was signed",
+            hint="govtool evidence verify names what changed",
+        )

@@ -9,12 +9,13 @@ from govtool.evidence.schema import evidence_tables
 
 
 def find_record(session: Session, prefix: str) -> EvidenceRow:
-    """The one record whose id starts with `prefix`; a whole id wins over longer ones.
+    """The one record whose id starts with `prefix`, however it is typed; a whole id wins over longer ones.
 
     Raises:
         NotFoundError: none.
         AmbiguousError: several.
     """
+    prefix = prefix.lower()  # LIKE ignores case on SQLite and heeds it on PostgreSQL
     found: list[EvidenceRow] = []
     for kind in evidence_tables().values():
         query = sa.select(kind).where(kind.id.startswith(prefix, autoescape=True)).order_by(kind.id).limit(2)

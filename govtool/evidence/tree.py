@@ -25,7 +25,7 @@ class Leaf:
 class Problem:
     """One thing that does not verify: its kind, the item as a person knows it, and what is wrong with it."""
 
-    kind: Literal["gap", "entry", "node", "checkpoint", "witness", "row", "blob"]
+    kind: Literal["gap", "entry", "node", "checkpoint", "unsigned", "witness", "row", "blob"]
     item: str
     detail: str
 
@@ -51,20 +51,26 @@ class TreeCheck:
         self._last = -1
         self._gap = False
         self._signatures, self._roots, self._nodes = _Tally(), _Tally(), _Tally()
+        self._kept_bad, self._kept_roots = _Tally(), _Tally()
         self.seen = self.signed = self.checkpoints = 0
-        self._witness = self._newest(witnessed)
+        self._headed = 0  # the largest size that any stored head names, valid or not
+        self._kept = self._heads(witnessed)
 
-    def _newest(self, notes: Iterable[str]) -> TreeHead | None:
-        bad, newest = _Tally(), None
+    def _heads(self, notes: Iterable[str]) -> dict[int, bytes]:
+        """Size to root of every kept head. All of them: a history that was rolled back stays visible only in old heads."""
+        kept: dict[int, bytes] = {}
         for number, note in enumerate(notes, 1):
             try:
                 head = TreeHead.parse(self._verifier.verify(note))
             except EvidenceError as error:
-                bad.add(f"kept checkpoint {number}", error.message)
+                self._kept_bad.add(f"kept checkpoint {number}", error.message)
                 continue
-            newest = head if newest is None or head.size > newest.size else newest
-        self._report("witness", bad)
-        return newest
+            if kept.setdefault(head.size, head.root) != head.root:
+                self._kept_bad.add(
+                    f"kept checkpoint {number} of {head.size} entries",
+                    "another kept checkpoint of that size has another root: two histories were signed",
+                )
+        return kept
 
     def add(self, batch: Sequence[Leaf]) -> None:
         low, high = self._last + 1, batch[-1].idx
@@ -73,7 +79,8 @@ class TreeCheck:
             .where(LedgerCheckpoint.tree_size > low, LedgerCheckpoint.tree_size <= high + 1)
             .order_by(LedgerCheckpoint.tree_size)
         ).all()
-        wanted = {row.tree_size for row in signed} | ({self._witness.size} if self._witness else set())
+        kept = [size for size in sorted(self._kept) if low < size <= high + 1]
+        wanted = {row.tree_size for row in signed}.union(kept)
         roots: dict[int, bytes] = {}
         computed: dict[tuple[int, int], bytes] = {}
         for leaf in batch:
@@ -84,18 +91,11 @@ class TreeCheck:
             self._compare_nodes(low, high, computed)
         for row in signed:
             self._compare_checkpoint(row, roots.get(row.tree_size))
-        if (
-            self._witness
-            and low < self._witness.size <= high + 1
-            and roots.get(self._witness.size) != self._witness.root
-        ):
-            self._problems.append(
-                Problem(
-                    "witness",
-                    f"the kept checkpoint of {self._witness.size} entries",
-                    "the ledger is not the one it was signed for",
+        for size in kept:
+            if roots.get(size) != self._kept[size]:
+                self._kept_roots.add(
+                    f"the kept checkpoint of {size} entries", "the ledger is not the one it was signed for"
                 )
-            )
 
     def _follow(self, leaf: Leaf, computed: dict[tuple[int, int], bytes]) -> None:
         if leaf.idx != self._last + 1:
@@ -128,6 +128,7 @@ class TreeCheck:
 
     def _compare_checkpoint(self, row: LedgerCheckpoint, root: bytes | None) -> None:
         self.checkpoints += 1
+        self._headed = max(self._headed, row.tree_size)
         label = f"checkpoint {row.id} of {rfc3339(row.recorded_at)}"
         try:
             head = TreeHead.parse(self._verifier.verify(row.note))
@@ -158,12 +159,19 @@ class TreeCheck:
                 f"checkpoint {row.id} of {rfc3339(row.recorded_at)}",
                 f"it covers {row.tree_size} entries, the ledger has {size}: entries were removed",
             )
-        if self._witness and self._witness.size > size:
+        for kept in sorted(self._kept):
+            if kept > size:
+                self._kept_roots.add(
+                    f"the kept checkpoint of {kept} entries",
+                    f"the ledger has only {size}: it was rolled back or cut off",
+                )
+        if size > self._headed:
             self._problems.append(
                 Problem(
-                    "witness",
-                    f"the kept checkpoint of {self._witness.size} entries",
-                    f"the ledger has only {size}: it was rolled back or cut off",
+                    "unsigned",
+                    f"ledger entry {self._headed}" + (f" to {size - 1}" if size - 1 > self._headed else ""),
+                    "no checkpoint covers it, though a command records and signs in one transaction: "
+                    "something else wrote it",
                 )
             )
         if not self._gap:
@@ -174,6 +182,8 @@ class TreeCheck:
         self._report("node", self._nodes)
         self._report("checkpoint", self._signatures)
         self._report("checkpoint", self._roots)
+        self._report("witness", self._kept_bad)
+        self._report("witness", self._kept_roots)
 
     def _report(self, kind: Literal["node", "checkpoint", "witness"], tally: _Tally) -> None:
         if tally.first is not None:

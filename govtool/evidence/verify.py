@@ -37,7 +37,7 @@ class Verification:
     witnessed: int
     problems: tuple[Problem, ...]
     unsigned: int
-    """Entries after the newest valid checkpoint: a crash before signing leaves some; the next command signs them."""
+    """Entries after the newest valid checkpoint. A command leaves none, not even when it is killed."""
     unreferenced: int
     """Blobs that no entry names, such as those of a command that failed."""
     leftovers: int

@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from govtool.errors import WorkError
+from govtool.errors import EvidenceError, WorkError
+from govtool.evidence.note import TreeHead, Verifier, text_of
 
 
 @dataclass(frozen=True)
@@ -62,3 +63,28 @@ def witnessed(path: Path) -> Witnessed:
         except (ValueError, KeyError, TypeError):
             damaged.append(number)
     return Witnessed(tuple(notes), tuple(damaged))
+
+
+def newest_heads(kept: Witnessed, verifier: Verifier) -> list[TreeHead]:
+    """The kept heads of the largest size that carry the custodian's signature; two of them are two histories.
+
+    Only those, because every command looks: if each new head extended the newest kept one, all extend all. `verify`
+    compares every kept head.
+    """
+    parsed = []
+    for note in kept.notes:
+        try:
+            parsed.append((TreeHead.parse(text_of(note)), note))
+        except EvidenceError:
+            continue  # not ours, or damaged: `verify` names it
+    found: list[TreeHead] = []
+    for head, note in sorted(parsed, key=lambda one: -one[0].size):
+        if found and head.size < found[0].size:
+            break
+        try:
+            verifier.verify(note)
+        except EvidenceError:
+            continue
+        if head not in found:
+            found.append(head)
+    return found

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, cast
 from sqlalchemy.orm import Session
 
 from govtool.digest import Sha256
+from govtool.errors import GovtoolError
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
 from govtool.incidents.detectors.catalog import DETECTORS
@@ -32,10 +33,20 @@ def detect(
     by: str,
     detectors: Mapping[str, Detector] = DETECTORS,
 ) -> tuple[DetectionRun, list[Finding]]:
-    """Judge all preserved logs of the incident.
+    """Judge and record in the caller's one transaction. The command line judges in a reading one instead."""
+    run, findings = judge(session, vault, incident, detectors=detectors)
+    record(session, run, findings, now=now, by=by)
+    return run, findings
+
+
+def judge(
+    session: Session, vault: Vault, incident: Incident, *, detectors: Mapping[str, Detector] = DETECTORS
+) -> tuple[DetectionRun, list[Finding]]:
+    """Judge all preserved logs of the incident. Reads the database only, for as long as that takes.
 
     Returns:
-        The run, and its findings. A detector that failed or does not apply is in `run.detectors` with its reason.
+        The run, and its findings, not recorded yet. A detector that failed or does not apply is in `run.detectors`
+        with its reason.
 
     Raises:
         InputError: no log was ingested.
@@ -62,8 +73,13 @@ def detect(
         n_events=counts["n"],
         n_principals=counts["principals"],
     )
-    ledger.record(session, run, now=now, by=by)
-    return run, [_finding(session, run, *each, now=now, by=by) for each in found]
+    return run, [_finding(run, *each) for each in found]
+
+
+def record(session: Session, run: DetectionRun, findings: Iterable[Finding], *, now: datetime, by: str) -> None:
+    """Record what `judge` found. `run.ingests` says which logs it saw, should others have come in since."""
+    for row in (run, *findings):
+        ledger.record(session, row, now=now, by=by)
 
 
 def accused(findings: Iterable[Finding]) -> list[str]:
@@ -118,7 +134,7 @@ def _statement(detector: Detector, outcome: Outcome | NotApplicable | Exception)
     if isinstance(outcome, NotApplicable):
         return statement | {"status": "not_applicable", "reason": outcome.reason}
     if isinstance(outcome, Exception):
-        return statement | {"status": "failed", "reason": f"{type(outcome).__name__}: {str(outcome)[:500]}"}
+        return statement | {"status": "failed", "reason": _reason_of(outcome)}
     flagged = {signal.principal for signal in outcome.signals}
     highest = sorted(outcome.numbers.items(), key=lambda item: (-item[1], item[0]))[:_SHOWN]
     return statement | {
@@ -127,6 +143,11 @@ def _statement(detector: Detector, outcome: Outcome | NotApplicable | Exception)
         "caveats": list(outcome.caveats),
         "numbers": [{"principal": who, "value": value, "flagged": who in flagged} for who, value in highest],
     }
+
+
+def _reason_of(error: Exception) -> str:
+    """Why, without a word from the log: our own messages are written to be shown, others' may quote a line."""
+    return error.message if isinstance(error, GovtoolError) else f"unexpected {type(error).__name__}"
 
 
 def _anchors(vault: Vault, rows: Any) -> dict[str, Any]:
@@ -144,17 +165,8 @@ def _anchors(vault: Vault, rows: Any) -> dict[str, Any]:
     return {"rows_sha256": stored.sha256, "start": min(times), "end": max(times), "n": len(times)}
 
 
-def _finding(
-    session: Session,
-    run: DetectionRun,
-    detector: Detector,
-    signal: Signal,
-    anchors: dict[str, Any],
-    *,
-    now: datetime,
-    by: str,
-) -> Finding:
-    row = Finding(
+def _finding(run: DetectionRun, detector: Detector, signal: Signal, anchors: dict[str, Any]) -> Finding:
+    return Finding(
         id=new_id("fnd"),
         run_id=run.id,
         incident_id=run.incident_id,
@@ -174,4 +186,3 @@ def _finding(
         counter_evidence=list(signal.counter_evidence),
         technique=detector.technique,
     )
-    return ledger.record(session, row, now=now, by=by)

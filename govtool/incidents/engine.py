@@ -50,7 +50,10 @@ def open_events(vault: Vault, ingests: Sequence[LogIngest]) -> Iterator[Engine]:
         MissingExtraError: the 'logs' extra is not installed.
     """
     if not ingests:
-        raise InputError("no log was ingested for this incident", hint="govtool incident ingest INCIDENT LOG")
+        raise InputError(
+            "no log was ingested for this incident",
+            hint="govtool incident ingest INCIDENT LOG --source SYSTEM --authority GROUND",
+        )
     try:
         import ibis
     except ModuleNotFoundError as error:

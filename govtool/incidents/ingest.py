@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from govtool import __version__
 from govtool.digest import Sha256, canonical_json
 from govtool.errors import InputError, MissingExtraError
-from govtool.evidence import ledger
-from govtool.evidence.models import CustodyEvent, EvidenceItem
+from govtool.evidence import custody, ledger
+from govtool.evidence.models import EvidenceItem
 from govtool.evidence.vault import Vault
 from govtool.incidents.coverage import Coverage
 from govtool.incidents.events import Writer
@@ -60,43 +60,25 @@ def preserve(
     now: datetime,
     by: str,
 ) -> EvidenceItem:
-    """Keep the file's exact bytes and record who took them from where. The same bytes again are a new exhibit of one blob.
+    """Take the log into custody for the incident. The same bytes again are a new exhibit of one blob.
 
     Raises:
-        InputError: absent, not a regular file, or a symbolic link.
+        InputError: absent, not a regular file, or a symbolic link; no source system or no authority was named.
         WorkError: the vault cannot be written.
     """
-    stored = vault.put_file(path)
-    after = path.stat()
-    steady = after.st_size == stored.size
-    item = EvidenceItem(
-        id=new_id("item"),
+    return custody.acquire(
+        session,
+        vault,
+        path,
         case_id=incident.id,
         description="inference log",
-        sha256=stored.sha256,
-        size=stored.size,
-        original_name=_printable(path.name),
         source_system=source_system,
         source_locator=_printable(str(path.absolute())),
-        source_modified_at=from_us(int(after.st_mtime * 1_000_000)),
-        acquired_by=by,
         authority=authority,
-        tool=f"govtool {__version__}",
-        completeness="unchanged since ingest; whether the logger wrote everything is not known"
-        if steady
-        else f"the file was growing or shrinking: {stored.size} bytes were taken, it has {after.st_size} now",
+        completeness="unchanged since ingest; whether the logger wrote everything is not known",
+        now=now,
+        by=by,
     )
-    ledger.record(session, item, now=now, by=by)
-    custody = CustodyEvent(
-        id=new_id("cus"),
-        item_id=item.id,
-        action="acquire",
-        purpose=f"preserve the log for {incident.id}",
-        detail={"size": stored.size, "sha256": stored.sha256, "authority": authority},
-        produced_sha256=stored.sha256,
-    )
-    ledger.record(session, custody, now=now, by=by)
-    return item
 
 
 def parse(
@@ -120,8 +102,8 @@ def ingest_log(
     path: Path,
     *,
     format_name: str | None = None,
-    source_system: str = "",
-    authority: str = "",
+    source_system: str,
+    authority: str,
     now: datetime,
     by: str,
 ) -> LogIngest:
@@ -140,15 +122,15 @@ def record(session: Session, item: EvidenceItem, parsed: Parsed, *, now: datetim
         **{name: getattr(parsed, name) for name in Parsed.__dataclass_fields__},
     )
     ledger.record(session, row, now=now, by=by)
-    custody = CustodyEvent(
-        id=new_id("cus"),
-        item_id=item.id,
-        action="derive",
+    custody.derive(
+        session,
+        item,
         purpose=f"read as {parsed.format}",
-        detail={"ingest": row.id, "unreadable_sha256": parsed.unreadable_sha256, "tool": f"govtool {__version__}"},
         produced_sha256=parsed.events_sha256,
+        detail={"ingest": row.id, "unreadable_sha256": parsed.unreadable_sha256, "tool": f"govtool {__version__}"},
+        now=now,
+        by=by,
     )
-    ledger.record(session, custody, now=now, by=by)
     return row
 
 

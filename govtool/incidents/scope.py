@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from govtool.errors import InputError
+from govtool.errors import InputError, WorkError
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
 from govtool.incidents import fingerprint
@@ -41,7 +41,19 @@ def scope(
     now: datetime,
     by: str,
 ) -> Scope:
-    """Count the records and data subjects that these principals had answered.
+    """Count and record in the caller's one transaction. The command line counts in a reading one instead."""
+    return record(session, vault, count(session, vault, incident, principals, dataset=dataset), now=now, by=by)
+
+
+def count(
+    session: Session,
+    vault: Vault,
+    incident: Incident,
+    principals: Sequence[str],
+    *,
+    dataset: DatasetVersion | None = None,
+) -> Scope:
+    """Count the records and data subjects that these principals had answered. Reads the database only.
 
     Args:
         session: open session.
@@ -49,8 +61,9 @@ def scope(
         incident: the case; it must name its model version.
         principals: as they stand in the log.
         dataset: which training dataset, where the model has several.
-        now: when it is recorded.
-        by: who asks.
+
+    Returns:
+        The scope, not recorded yet.
 
     Raises:
         InputError: no principals, a principal that the logs do not know, no model or training dataset, or several.
@@ -68,7 +81,7 @@ def scope(
     subjects = None if table.subjects is None else [_digest(salt, str(table.subjects[number])) for number in rows]
     nobody = 0 if subjects is None else subjects.count(None)
     stored = vault.put(_list(incident, chosen, salt, rows, subjects))
-    row = Scope(
+    return Scope(
         id=new_id("scp"),
         incident_id=incident.id,
         dataset_version_id=chosen.id,
@@ -78,7 +91,18 @@ def scope(
         method=METHOD + (f"; {nobody} of the records name no subject and are not counted as people" if nobody else ""),
         list_sha256=stored.sha256,
     )
-    return ledger.record(session, row, now=now, by=by)
+
+
+def record(session: Session, vault: Vault, counted: Scope, *, now: datetime, by: str) -> Scope:
+    """Record what `count` counted.
+
+    Raises:
+        WorkError: another first scope of the case was recorded meanwhile, and their lists do not share a salt.
+    """
+    earlier = scopes(session, counted.incident_id)
+    if earlier and _salt_of(vault, earlier[0]) != _salt_of(vault, counted):
+        raise WorkError(f"{earlier[0].id} was recorded while this was counted", hint="run it again")
+    return ledger.record(session, counted, now=now, by=by)
 
 
 def _dataset(session: Session, incident: Incident, dataset: DatasetVersion | None) -> DatasetVersion:
@@ -115,10 +139,11 @@ def _asked(session: Session, vault: Vault, incident: Incident, wanted: Sequence[
 def _salt(session: Session, vault: Vault, incident: Incident) -> str:
     """One salt per case, so that its lists can be compared with each other and with nothing else."""
     earlier = scopes(session, incident.id)
-    if not earlier:
-        return new_token()
-    header = json.loads(vault.read(earlier[0].list_sha256).split(b"\n", 1)[0])
-    return str(header["salt"])
+    return _salt_of(vault, earlier[0]) if earlier else new_token()
+
+
+def _salt_of(vault: Vault, row: Scope) -> str:
+    return str(json.loads(vault.read(row.list_sha256).split(b"\n", 1)[0])["salt"])
 
 
 def _digest(salt: str, subject: str) -> str | None:

@@ -19,10 +19,11 @@ from govtool.registry.models import Deployment, ModelVersion
 from govtool.registry.service import by_id
 from govtool.runtime import new_id
 
-STATEMENTS = ("field", "note", "closed")
+STATEMENTS = ("field", "note", "closed", "reopened")
 _NEED_REASON = {
     "aware": "what made it reasonably certain",
     "closed": "why nothing more is to be done",
+    "reopened": "what came to light",
 }
 
 
@@ -108,7 +109,7 @@ def add_event(
         kind: one of KINDS or STATEMENTS.
         at: the instant itself, aware.
         by_whom: the person who decided or observed it.
-        reason: on what grounds. `aware` and `closed` always need one, and so does any correction.
+        reason: on what grounds. `aware`, `closed` and `reopened` always need one, and so does any correction.
         now: when it is recorded.
         by: who records it.
         detail: further values, JSON-able.
@@ -126,6 +127,8 @@ def add_event(
         raise InputError(f"{kind} is a decision and needs its reason", hint=f"--reason '{_NEED_REASON[kind]}'")
     if not reason.strip() and kind in in_force(session, incident.id):
         raise InputError(f"{kind} is recorded already; changing it needs a reason", hint="--reason 'why it was wrong'")
+    if kind == "reopened" and not closed(session, incident.id):
+        raise InputError(f"{incident.id} is not closed", hint=f"govtool incident show {incident.id}")
     row = IncidentEvent(
         id=new_id("iev"),
         incident_id=incident.id,
@@ -156,7 +159,9 @@ def instants(session: Session, incident_id: str) -> Instants:
 
 
 def closed(session: Session, incident_id: str) -> bool:
-    return any(row.kind == "closed" for row in events(session, incident_id))
+    """Whether the last word is that it was closed; a later 'reopened' takes that back, and both stay."""
+    said = [row.kind for row in events(session, incident_id) if row.kind in ("closed", "reopened")]
+    return said[-1:] == ["closed"]
 
 
 def concerns(current: Instants) -> list[str]:

@@ -8,9 +8,10 @@ from govtool.access import Access
 from govtool.policy import result
 from govtool.policy.document import ExposureCheck, FieldPresentCheck, NoOpenIncidentCheck, Rule, TestedCheck
 from govtool.policy.facts import AttackFact, DatasetFact, Facts
-from govtool.policy.freshness import because, blind_spot, outdated
+from govtool.policy.freshness import because, blind_spot, outdated, unfinished
 from govtool.policy.metric import check_metric
 from govtool.policy.result import RuleResult
+from govtool.policy.standing import foreign, standing
 from govtool.verdict import Verdict, combine
 
 CheckFunction = Callable[[Facts, Any, Rule, datetime], RuleResult]
@@ -30,7 +31,7 @@ FAMILY_NEEDS: Mapping[str, frozenset[Access]] = {
 def check_tested(facts: Facts, check: TestedCheck, rule: Rule, now: datetime) -> RuleResult:
     """Each family that the exposure makes possible has a completed attack. Nothing deployed: everything is possible."""
     judged = [_tested(facts, family, check, now) for family in check.families if _possible(facts, family)]
-    evidence = tuple(attack.id for family in check.families for attack in facts.family(family))
+    evidence = tuple(attack.id for family in check.families for attack in standing(facts, family, check.max_age, now))
     if not judged:
         sentence = f"What the deployments show makes none of these attacks possible: {_listing(check.families)}."
         return result.of(rule, Verdict.PASS, sentence, evidence=tuple(one.id for one in facts.deployments))
@@ -47,7 +48,7 @@ def _possible(facts: Facts, family: str) -> bool:
 
 def _tested(facts: Facts, family: str, check: TestedCheck, now: datetime) -> tuple[Verdict, str]:
     """The best that any attack of the family gives; one completed attack is enough here, the figures are another rule's."""
-    records = facts.family(family)
+    records = standing(facts, family, check.max_age, now)
     name = family.replace("_", " ")
     if not records:
         return Verdict.NOT_RUN, f"No attack of the kind {name} was run on this version."
@@ -58,17 +59,25 @@ def _tested(facts: Facts, family: str, check: TestedCheck, now: datetime) -> tup
 def _attempt(facts: Facts, attack: AttackFact, name: str, check: TestedCheck, now: datetime) -> tuple[Verdict, str]:
     match attack.status:
         case "completed":
-            if reason := outdated(facts, attack, check.max_age, now):
-                return Verdict.STALE, reason
-            if reason := blind_spot(facts, attack):
-                return Verdict.NOT_RUN, reason
-            return Verdict.PASS, f"The model was attacked by {name} ({attack.attack}, {attack.recorded_at:%Y-%m-%d})."
+            return _completed(facts, attack, name, check, now)
         case "void":
             return Verdict.INCONCLUSIVE, f"The {name} test with {attack.attack} does not count: {because(attack)}."
+        case "unfinished":
+            return Verdict.INCONCLUSIVE, unfinished(attack)
         case "failed":
             return Verdict.ERROR, f"The {name} attack {attack.attack} broke off: {because(attack)}."
         case "not_testable" | "not_applicable" | "not_requested":
             return Verdict.NOT_RUN, f"The {name} attack {attack.attack} was not run: {because(attack)}."
+
+
+def _completed(facts: Facts, attack: AttackFact, name: str, check: TestedCheck, now: datetime) -> tuple[Verdict, str]:
+    if reason := outdated(facts, attack, check.max_age, now):
+        return Verdict.STALE, reason
+    if reason := blind_spot(facts, attack):
+        return Verdict.NOT_RUN, reason
+    if reason := foreign(facts, attack):
+        return Verdict.INCONCLUSIVE, reason
+    return Verdict.PASS, f"The model was attacked by {name} ({attack.attack}, {attack.recorded_at:%Y-%m-%d})."
 
 
 def check_field_present(facts: Facts, check: FieldPresentCheck, rule: Rule, _now: datetime) -> RuleResult:

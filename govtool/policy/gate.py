@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from govtool import __version__
+from govtool.audits.models import AttackRecord
 from govtool.errors import EvidenceError
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
@@ -16,13 +17,17 @@ from govtool.policy import document
 from govtool.policy import facts as known
 from govtool.policy.checks import CHECKS
 from govtool.policy.document import PolicySet, Rule
-from govtool.policy.facts import Facts
+from govtool.policy.facts import AttackFact, Facts
 from govtool.policy.models import Decision
 from govtool.policy.result import RuleResult, soften
 from govtool.registry.models import ModelVersion
 from govtool.registry.service import by_id
 from govtool.runtime import new_id
 from govtool.verdict import GateOutcome, Verdict, combine, gate_outcome
+
+_VERIFY = "run: govtool evidence verify"
+_COPIED = {"attack", "family", "status", "metrics", "counts", "evidence_sha256"}
+"""Of an attack's fact, what its record holds under the same name."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +125,43 @@ def decide(
     )
 
 
-def replay(vault: Vault, decision: Decision) -> Evaluation:
-    """Judge again from the pinned bytes, at the recorded instant.
+def replay(session: Session, vault: Vault, decision: Decision) -> Evaluation:
+    """Judge again, and see that the decision and the measurements it rests on are what the ledger holds.
+
+    Without the latter, whoever can write the row could point it at friendlier bytes, which then replay perfectly.
+    Whether the ledger itself is genuine, `govtool evidence verify` shows.
+
+    Raises:
+        EvidenceError: the row, a measurement or the pinned bytes are not what was recorded, or give another result.
+    """
+    if not ledger.stands(session, decision):
+        raise EvidenceError(f"the record {decision.id} is not what the ledger holds", hint=_VERIFY)
+    evaluation = judge_again(vault, decision)
+    for fact in known.from_canonical(vault.read(decision.facts_sha256)).attacks:
+        if fact.metrics or fact.counts is not None:
+            _must_be_recorded(session, decision, fact)
+    return evaluation
+
+
+def _must_be_recorded(session: Session, decision: Decision, fact: AttackFact) -> None:
+    """A fact with numbers carries those of its attack record, and that record is what the ledger holds."""
+    record = session.get(AttackRecord, fact.id)
+    if record is None or not ledger.stands(session, record):
+        raise EvidenceError(
+            f"the attack record {fact.id or '(none)'} that {decision.id} rests on is not what the ledger holds",
+            hint=_VERIFY,
+        )
+    pinned = fact.model_dump(mode="json", include=_COPIED)
+    # A record without counts has an empty object where the fact has none.
+    held = {key: getattr(record, key) or None if key == "counts" else getattr(record, key) for key in pinned}
+    if different := [key for key in pinned if not _same(pinned[key], held[key])]:
+        raise EvidenceError(
+            f"the facts pinned by {decision.id} say other things than {record.id}: {', '.join(different)}", hint=_VERIFY
+        )
+
+
+def judge_again(vault: Vault, decision: Decision) -> Evaluation:
+    """Judge from the pinned bytes, at the recorded instant. Takes the row's word for which bytes those are.
 
     Raises:
         EvidenceError: the bytes are missing or altered, are about something else, or give another result.
@@ -143,7 +183,7 @@ def replay(vault: Vault, decision: Decision) -> Evaluation:
             f"judged again {evaluation.outcome}",
             hint=f"it was made by govtool {decision.engine_version}; this is {__version__}"
             if decision.engine_version != __version__
-            else "run: govtool evidence verify",
+            else _VERIFY,
         )
     return evaluation
 

@@ -1,7 +1,7 @@
 """Is a measured figure below its limit? Over all attacks of the family at once, so that trying more never makes passing easier.
 
-With k completed attacks each interval is taken at confidence 1 - (1 - c) / k (Bonferroni), two-sided, and recomputed from
-the counts wherever those were recorded. Rates come with exact binomial intervals; see `govtool.estimate`.
+With k completed results, runs of the same attack included, each interval is taken at confidence 1 - (1 - c) / k
+(Bonferroni), two-sided, and recomputed from the counts wherever those were recorded. Rates come with exact binomial intervals; see `govtool.estimate`.
 """
 
 import math
@@ -13,8 +13,9 @@ from govtool.estimate import Estimate, clopper_pearson, records_to_settle
 from govtool.policy import result, words
 from govtool.policy.document import MetricCheck, Rule
 from govtool.policy.facts import AttackFact, Facts
-from govtool.policy.freshness import because, blind_spot, outdated
+from govtool.policy.freshness import because, blind_spot, outdated, unfinished, unused
 from govtool.policy.result import RuleResult
+from govtool.policy.standing import NEVER_TRIED, foreign, group_sizes, standing, unfit_to_pass
 from govtool.policy.words import METRICS, Metric
 from govtool.verdict import Verdict, combine
 
@@ -45,28 +46,22 @@ def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) ->
     """FAIL if any lower bound reaches the limit, PASS if every upper bound stays below it, otherwise not decided."""
     metric = METRICS[check.metric]
     limit = (check.op, check.value)
-    attempted = [
-        attack for attack in facts.family(metric.family) if attack.status not in ("not_requested", "not_applicable")
-    ]
+    counting = standing(facts, metric.family, check.max_age, now)
+    attempted = [attack for attack in counting if attack.status not in NEVER_TRIED]
     if not attempted:
-        return result.of(
-            rule,
-            Verdict.NOT_RUN,
-            _nobody_tested(metric, facts),
-            limit=limit,
-            evidence=_ids(facts.family(metric.family)),
-        )
-    completed = sum(attack.status == "completed" for attack in attempted)
-    judged = [_judge(facts, attack, check, metric, completed, now) for attack in attempted]
+        return result.of(rule, Verdict.NOT_RUN, _nobody_tested(metric, counting), limit=limit, evidence=_ids(counting))
+    completed = [attack for attack in attempted if attack.status == "completed"]
+    judged = [_judge(facts, attack, check, metric, len(completed), now) for attack in attempted]
     verdict = combine(one.verdict for one in judged)
     decisive = max((one for one in judged if one.verdict is verdict), key=lambda one: _weight(one, verdict))
     sentence = decisive.sentence
     if verdict is Verdict.PASS and decisive.estimate is not None:
-        sentence = _passed(decisive, decisive.estimate, check, metric, completed)
+        sentence = _passed(facts, decisive, decisive.estimate, check, metric, completed)
+    runs = words.every_run(len({attack.attack for attack in completed}), len(completed))
     return result.of(
         rule,
         verdict,
-        sentence,
+        f"{sentence} {runs}".rstrip(),
         measured=decisive.estimate,
         limit=limit,
         evidence=_ids(attempted),
@@ -78,22 +73,37 @@ def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) ->
 def _judge(
     facts: Facts, attack: AttackFact, check: MetricCheck, metric: Metric, completed: int, now: datetime
 ) -> Judged:
-    if attack.status in _UNUSABLE:
-        verdict, sentence = _UNUSABLE[attack.status]
-        return Judged(
-            attack, verdict, sentence.format(question=metric.question, attack=attack.attack, reason=because(attack))
-        )
-    if reason := outdated(facts, attack, None, now):
-        return Judged(attack, Verdict.STALE, reason)
+    if reason := _no_figure(facts, attack, metric, now):
+        return Judged(attack, *reason)
     level = 1 - (1 - check.confidence) / completed
     try:
         estimate, problem = _estimate(attack, metric, level)
     except ValueError as error:
         return Judged(attack, Verdict.ERROR, f"The record of {attack.attack} contradicts itself: {error}.")
+    if estimate is not None and estimate.low >= check.value:
+        # A leak found is a leak, however old the test, however weak its attacker and however few the records.
+        who, guess = words.attacker(attack.access), _guess(attack, metric)
+        sentence = words.above(metric, who, estimate.value, estimate.low, guess, check.value, check.confidence)
+        return Judged(attack, Verdict.FAIL, sentence, estimate)
     problem = _too_few(attack, metric, estimate, check.min_n) or problem
     if estimate is None or problem:
         return Judged(attack, Verdict.INCONCLUSIVE, problem, estimate)
     return _compare(facts, attack, estimate, check, metric, level, now)
+
+
+def _no_figure(facts: Facts, attack: AttackFact, metric: Metric, now: datetime) -> tuple[Verdict, str] | None:
+    """Why the record has no figure about the people in this version's training data; None when it may have one."""
+    if attack.status == "unfinished":
+        return Verdict.INCONCLUSIVE, unfinished(attack)
+    if attack.status in _UNUSABLE:
+        verdict, sentence = _UNUSABLE[attack.status]
+        return verdict, sentence.format(question=metric.question, attack=attack.attack, reason=because(attack))
+    if reason := outdated(facts, attack, None, now):
+        unproven = attack.artifact_sha256 is None and attack.recorded_at <= now
+        return Verdict.NOT_RUN if unproven else Verdict.STALE, reason
+    if reason := foreign(facts, attack):
+        return Verdict.INCONCLUSIVE, reason
+    return None
 
 
 def _compare(
@@ -106,13 +116,6 @@ def _compare(
     now: datetime,
 ) -> Judged:
     limit, who, guess = check.value, words.attacker(attack.access), _guess(attack, metric)
-    if estimate.low >= limit:  # a leak found is a leak, however old the test and however weak its attacker
-        return Judged(
-            attack,
-            Verdict.FAIL,
-            words.above(metric, who, estimate.value, estimate.low, guess, limit, check.confidence),
-            estimate,
-        )
     if reason := outdated(facts, attack, check.max_age, now):
         return Judged(attack, Verdict.STALE, reason, estimate)
     if reason := blind_spot(facts, attack):
@@ -126,6 +129,8 @@ def _compare(
                 "the two groups of records probably differ in something else than membership.",
                 estimate,
             )
+        if reason := unfit_to_pass(facts, attack):
+            return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
         return Judged(attack, Verdict.PASS, "", estimate)
     if metric.key == "balanced_accuracy" and attack.counts is not None:
         needed = records_to_settle(attack.counts, limit, level)
@@ -158,6 +163,10 @@ def _estimate(attack: AttackFact, metric: Metric, level: float) -> tuple[Estimat
         if stored is not None and abs(fresh.value - stored.value) > _SAME:
             raise ValueError(f"its counts give {fresh.value:.6f}, its stored balanced accuracy is {stored.value:.6f}")
         return fresh, ""
+    return _at_level(attack, stored, metric, level)
+
+
+def _at_level(attack: AttackFact, stored: Estimate | None, metric: Metric, level: float) -> tuple[Estimate | None, str]:
     if stored is None:
         return None, f"{attack.attack} could not resolve {metric.question} with the records it had."
     if stored.confidence_level >= level - _SAME:
@@ -165,19 +174,46 @@ def _estimate(attack: AttackFact, metric: Metric, level: float) -> tuple[Estimat
     hits = stored.value * stored.n
     if stored.method == "Clopper-Pearson" and math.isclose(hits, round(hits), abs_tol=_SAME):
         return clopper_pearson(round(hits), stored.n, level), ""
+    if stored.method.startswith(_WIDENED):
+        return _widen(stored, level), ""
     return stored, (
         f"The interval of {attack.attack} was stored at {words.percent(stored.confidence_level)} confidence and cannot be "
         f"recomputed; the policy asks for {words.percent(level)} from each of the attacks together."
     )
 
 
+_WIDENED = ("DeLong", "Clopper-Pearson")
+"""Methods whose limits lie no further from the value than in proportion to z squared as the confidence grows."""
+
+
+def _widen(stored: Estimate, level: float) -> Estimate:
+    """The stored interval at a higher level, never narrower than computed anew: its arms grow by the square of the ratio of
+    normal quantiles. DeLong's arms grow in proportion to z; Newcombe's and the exact binomial's, where they end in a corner,
+    in proportion to z squared at the most. A limit already at 0 or 1 stays there.
+    """
+    from scipy.stats import norm
+
+    factor = float(norm.ppf((1 + level) / 2) / norm.ppf((1 + stored.confidence_level) / 2)) ** 2
+    return Estimate(
+        stored.value,
+        max(0.0, stored.value - factor * (stored.value - stored.low)),
+        min(1.0, stored.value + factor * (stored.high - stored.value)),
+        level,
+        stored.n,
+        f"{stored.method}, widened from {words.percent(stored.confidence_level)}",
+    )
+
+
 def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_n: int) -> str:
-    if metric.family == "membership_inference" and attack.counts is not None:
-        smaller = min(attack.counts.members, attack.counts.nonmembers)
-        if smaller < min_n:
+    if metric.family == "membership_inference":
+        sizes = group_sizes(attack)
+        if sizes is None:
+            return f"The record of {attack.attack} does not say how many members and non-members it was scored on."
+        members, others = sizes
+        if min(sizes) < min_n:
             return (
-                f"Too few records to decide {metric.question}: {attack.attack} was scored on {attack.counts.members:,} members and "
-                f"{attack.counts.nonmembers:,} non-members; the policy asks for {min_n:,} of each."
+                f"Too few records to decide {metric.question}: {attack.attack} was scored on {members:,} members and "
+                f"{others:,} non-members; the policy asks for {min_n:,} of each."
             )
     elif estimate is not None and estimate.n < min_n:
         return (
@@ -187,9 +223,21 @@ def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_
     return ""
 
 
-def _passed(one: Judged, estimate: Estimate, check: MetricCheck, metric: Metric, completed: int) -> str:
+def _passed(
+    facts: Facts,
+    one: Judged,
+    estimate: Estimate,
+    check: MetricCheck,
+    metric: Metric,
+    completed: Sequence[AttackFact],
+) -> str:
+    """The claim, and what it does not cover."""
     who, guess = words.attacker(one.attack.access), _guess(one.attack, metric)
-    return words.below(metric, who, estimate.high, estimate.n, completed, guess, check.value, check.confidence)
+    attacks = len({attack.attack for attack in completed})
+    claim = words.below(metric, who, estimate.high, estimate.n, attacks, guess, check.value, check.confidence)
+    trained = sum(dataset.rows or 0 for dataset in facts.trained_on)
+    fewest = min(sum(rows.rows for rows in attack.members) for attack in completed)
+    return " ".join(filter(None, (claim, words.part(fewest, trained), unused(facts, completed))))
 
 
 def _guess(attack: AttackFact, metric: Metric) -> float:
@@ -205,9 +253,9 @@ def _weight(one: Judged, verdict: Verdict) -> float:
     return one.estimate.low if verdict is Verdict.FAIL else one.estimate.high
 
 
-def _nobody_tested(metric: Metric, facts: Facts) -> str:
+def _nobody_tested(metric: Metric, records: Sequence[AttackFact]) -> str:
     sentence = f"Nobody has tested {metric.question}"
-    reasons = sorted({f"{attack.attack}: {because(attack)}" for attack in facts.family(metric.family) if attack.reason})
+    reasons = sorted({f"{attack.attack}: {because(attack)}" for attack in records if attack.reason})
     return f"{sentence} ({'; '.join(reasons)})." if reasons else f"{sentence}: no such attack was run on this version."
 
 

@@ -121,6 +121,21 @@ def below(
     )
 
 
+def every_run(attacks: int, results: int) -> str:
+    """That repeating an attack until it comes out well does not help; '' where each was run once."""
+    if results <= attacks:
+        return ""
+    return (
+        f"All {results} completed runs of {'this attack' if attacks == 1 else f'these {attacks} attacks'} on these weights "
+        "count, each at the doubt of one among them."
+    )
+
+
+def part(members: int, trained: int) -> str:
+    """That the members were not all of the training data; '' when they were."""
+    return f"The members were {members:,} of the {trained:,} training records." if members < trained else ""
+
+
 def between(metric: Metric, who: str, low: float, high: float, n: int, limit: float, outlook: str) -> str:
     return (
         f"{metric.setting}, {who} {metric.does} between {bound(low, limit, up=False)} and {bound(high, limit, up=True)} of 100 "

@@ -1,20 +1,24 @@
 """Reads tabular records from .npz and .csv. The digest of what was read is checked against the registry's."""
 
 import csv
+import hashlib
+import io
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.digest import Sha256, sha256_file
+from govtool.digest import Sha256, chunks
 from govtool.errors import EvidenceError, InputError
 
 MEDIA_TYPES = {".npz": "application/vnd.numpy.npz", ".csv": "text/csv"}
+_IN_MEMORY = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ def read_table(
 ) -> Table:
     """Read records. In .npz the arrays are `X`, and those named `label` and `subject`; in .csv they are columns.
 
+    Digest and records come from one private copy of the bytes: the file may be replaced, or written into, meanwhile.
+
     Raises:
         InputError: absent, unreadable, wrong shape, a cell that is not a number (with its line).
         EvidenceError: the file's digest is not `expect`.
@@ -42,12 +48,15 @@ def read_table(
         raise InputError(f"{path}: unknown kind of data file", hint=f"known: {', '.join(MEDIA_TYPES)}")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    if expect is not None and (actual := sha256_file(path)) != expect:
-        raise EvidenceError(
-            f"{path} is not the registered dataset: its digest is {actual[:12]}…, registered was {expect[:12]}…",
-            hint="register the changed file as a new version",
-        )
-    table = _read_npz(path, label, subject) if path.suffix == ".npz" else _read_csv(path, label, subject)
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+        actual = _copied(path, copy)
+        if expect is not None and actual != expect:
+            raise EvidenceError(
+                f"{path} is not the registered dataset: its digest is {actual[:12]}…, registered was {expect[:12]}…",
+                hint="register the changed file as a new version",
+            )
+        read = _read_npz if path.suffix == ".npz" else _read_csv
+        table = read(copy, path, label, subject)
     if not table.features.size:
         raise InputError(f"{path}: no records, or no features")
     if not np.isfinite(table.features).all():
@@ -57,10 +66,23 @@ def read_table(
     return table
 
 
-def _read_npz(path: Path, label: str | None, subject: str | None) -> Table:
+def _copied(path: Path, copy: IO[bytes]) -> Sha256:
+    """Fill `copy`, rewind it, and give the digest of what went in."""
+    digest = hashlib.sha256()
     try:
-        # Opened here, because numpy leaves its own open when the archive is damaged.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        with path.open("rb") as stream:
+            for piece in chunks(stream):
+                digest.update(piece)
+                copy.write(piece)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    copy.seek(0)
+    return Sha256(digest.hexdigest())
+
+
+def _read_npz(stream: IO[bytes], path: Path, label: str | None, subject: str | None) -> Table:
+    try:
+        with np.load(stream, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: one array, not an .npz archive", hint="numpy.savez(path, X=...)")
             arrays = {name: archive[name] for name in ("X", label, subject) if name is not None and name in archive}
@@ -95,10 +117,10 @@ def _labels(path: Path, values: NDArray[Any]) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def _read_csv(path: Path, label: str | None, subject: str | None) -> Table:
+def _read_csv(stream: IO[bytes], path: Path, label: str | None, subject: str | None) -> Table:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text)
             columns = list(reader.fieldnames or [])
             for name in (label, subject):
                 if name is not None and name not in columns:

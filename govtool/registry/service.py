@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from govtool.access import Access
 from govtool.digest import Sha256, canonical_json, sha256_file
-from govtool.errors import AmbiguousError, ConflictError, InputError, NotFoundError
+from govtool.errors import AmbiguousError, ConflictError, EvidenceError, InputError, NotFoundError
 from govtool.evidence import ledger
 from govtool.evidence.models import EvidenceRow
 from govtool.evidence.vault import Vault
@@ -52,12 +52,13 @@ Row = TypeVar("Row", bound=EvidenceRow)
 
 
 def by_id(session: Session, kind: type[Row], prefix: str) -> Row:
-    """The one row whose id starts with `prefix`.
+    """The one row whose id starts with `prefix`. Ids are lower case; how the prefix is typed does not matter.
 
     Raises:
         NotFoundError: none.
         AmbiguousError: several.
     """
+    prefix = prefix.lower()  # LIKE ignores case on SQLite and heeds it on PostgreSQL
     escaped = prefix.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     query = sa.select(kind).where(kind.id.like(f"{escaped}%", escape="\\")).order_by(kind.id).limit(2)
     found = session.scalars(query).unique().all() if prefix else []
@@ -111,10 +112,13 @@ def add_dataset_version(
         raise InputError(f"classification level {level} is not 0, 1, 2 or 3")
     if class_unit not in ("person", "group", "unknown"):
         raise InputError(f"class unit {class_unit!r} is not person, group or unknown")
-    before = sha256_file(path) if path.is_file() else None
-    table = read_table(path, label=label, subject=subject)
-    digest = sha256_file(path)
-    if digest != before:
+    digest = sha256_file(path) if path.is_file() else None
+    try:
+        table = read_table(path, label=label, subject=subject, expect=digest)
+        changed = digest is None or sha256_file(path) != digest
+    except EvidenceError:
+        changed = True
+    if digest is None or changed:
         raise InputError(f"{path} changed while it was read", hint="register it when nobody writes to it any more")
     dataset = session.scalar(sa.select(Dataset).where(Dataset.name == name))
     if dataset is None:

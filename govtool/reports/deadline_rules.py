@@ -66,7 +66,9 @@ class Rule:
         return self.effective_to is None or day <= self.effective_to
 
 
-_GDPR, _HIPAA, _AI_LOGS = date(2018, 5, 25), date(2009, 9, 23), date(2026, 8, 2)
+_GDPR, _HIPAA = date(2018, 5, 25), date(2009, 9, 23)
+_AI_REPORTS, _AI_LOGS = date(2026, 8, 2), date(2027, 12, 2)
+"""Regulation (EU) 2026/1744 deferred the duties for Annex III systems, logs among them, but not the chapter of Art. 73."""
 _UK = date(2021, 1, 1)
 _RISK = "unless the breach is unlikely to result in a risk to people (a decision with reasons)"
 _HIGH = "if the risk to people is likely high and no exemption of Art. 34(3) applies"
@@ -107,10 +109,11 @@ _ALL = (
          "more than 500 residents notified; counted from that notice, not from discovery", "Civ. Code 1798.82(f) as amended by SB 446",
          date(2026, 1, 1)),
     Rule("AIA73", "eu_ai_act", "EU", "report a serious incident", Anchor.AWARENESS, 15, Unit.DAYS,
-         "serious incident with a high-risk system: 15 days, death 10, widespread or critical infrastructure 2; a human decision",
-         "AI Act Art. 73(2)-(4)", _AI_LOGS, roll="reg1182_outer_only"),
+         "serious incident with a high-risk system: 15 days, death 10, widespread or critical infrastructure 2; a human decision, "
+         "because the duties of Annex III systems are deferred to 2 December 2027",
+         "AI Act Art. 73(2)-(4)", _AI_REPORTS, roll="reg1182_outer_only"),
     Rule("AIA-LOG-6M", "eu_ai_act", "EU", "keep the automatic logs", Anchor.LOG_CREATED, 6, Unit.MONTHS,
-         "high-risk systems, subject to data-protection law", "AI Act Art. 19 and 26(6)", _AI_LOGS, standard=Standard.KEEP_AT_LEAST),
+         "high-risk systems of Annex III, subject to data-protection law", "AI Act Art. 19 and 26(6), as deferred by Regulation (EU) 2026/1744", _AI_LOGS, standard=Standard.KEEP_AT_LEAST),
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.id: rule for rule in _ALL}

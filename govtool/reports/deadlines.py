@@ -17,6 +17,8 @@ from govtool.incidents.instants import Instants
 from govtool.reports.deadline_rules import RULES, Anchor, Regime, Rule, Standard, Unit
 
 REGIMES: tuple[Regime, ...] = ("eu_gdpr", "uk_gdpr", "hipaa", "us_ca", "eu_ai_act")
+RECORDABLE = frozenset({Anchor.AWARENESS, Anchor.DISCOVERY, Anchor.LOG_CREATED})
+"""What the commands of this version can record. Clocks with another anchor never start by themselves, and say so."""
 _THRESHOLD = 500
 _ORAL_HOLD_DAYS = 30
 _LEAST_WORKING_DAYS = 2
@@ -27,6 +29,8 @@ class State(StrEnum):
     RUNNING = "running"
     OVERDUE = "overdue"
     NOT_STARTED = "not_started"
+    WATCH = "watch"
+    """Nobody has decided whether the rule applies here: counted as if it did, and not alarmed on."""
     MET = "met"
 
 
@@ -77,6 +81,11 @@ class Clock:
     late: bool
     """The first notice went out after the limit; under GDPR Art. 33(1) it must carry the reasons for the delay."""
     explanation: str
+
+    @property
+    def startable(self) -> bool:
+        """Whether what it counts from is recorded, or can be by this version."""
+        return self.anchor_at is not None or self.rule.anchor in RECORDABLE
 
     @property
     def due_date(self) -> date | None:
@@ -300,8 +309,10 @@ def _clock(rule: Rule, start: _Start, as_of: datetime, civil: ZoneInfo, facts: F
         outer_utc=latest,
         held_until=held,
         applies=applies,
-        state=State.NOT_STARTED
-        if start.hypothetical or start.at is None or applies is False or undecided
+        state=State.WATCH
+        if undecided
+        else State.NOT_STARTED
+        if start.hypothetical or start.at is None or applies is False
         else _state(rule, alarm, as_of, sent),
         late=sent is not None and alarm is not None and sent > alarm,
         explanation=_explain(rule, start, latest, held, applies, civil, facts),
@@ -331,7 +342,11 @@ def _explain(
     number = rule.standard.replace("_", " ") if amount is None else f"{amount} {rule.unit.replace('_', ' ')}"
     parts = [f"{rule.source}: {number} from {start.why}"]
     if start.at is None:
-        parts.append("nothing is recorded to count from")
+        parts.append(
+            "nothing is recorded to count from"
+            if rule.anchor in RECORDABLE
+            else f"not recorded by this version: note the day of {rule.anchor.replace('_', ' ')} and count yourself"
+        )
     if applies is False:
         parts.append(f"not reached: {rule.threshold}")
     elif applies is None:

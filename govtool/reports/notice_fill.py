@@ -142,7 +142,7 @@ def _nature(case: Case, organisation: Organisation) -> dict[str, dict[str, Any]]
     draft = [f.sentence(withhold(incident.title)), f.sentence(withhold(incident.summary))]
     if case.run is not None:
         draft.append(
-            f"{f.count(case.run.n_events)} answered requests of {f.count(case.run.n_principals)} clients were examined; "
+            f"{f.count(case.run.n_events)} logged requests of {f.count(case.run.n_principals)} clients were examined, answered or not; "
             f"{f.count(len(case.findings))} findings."
         )
     text = " ".join(part for part in draft if part)

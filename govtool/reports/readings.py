@@ -45,7 +45,7 @@ def _balanced_accuracy(record: AttackRecord) -> Reading | None:
     alarms = round(_HUNDRED * counts["false_positives"] / counts["nonmembers"])
     return Reading(
         "Balanced accuracy",
-        f"Take 100 people whose records trained the model and 100 whose records did not. The attacker of “{attack_title(record.attack)}” "
+        f"Take 100 records that trained the model and 100 that did not. The attacker of “{attack_title(record.attack)}” "
         f"says “was in the training data” about {hits} of the first hundred, rightly, and about {alarms} of the second, wrongly: "
         f"{hits + _HUNDRED - alarms} right answers in 200. Tossing a coin gives 100 in 200, which is 50 %.",
     )
@@ -57,9 +57,9 @@ def _auc(record: AttackRecord) -> Reading | None:
         return None
     return Reading(
         "Area under the ROC curve (AUC)",
-        f"Draw one person from the training data and one from outside. With an AUC of {f.number(estimate.value)} the attacker's score is "
+        f"Draw one record from the training data and one from outside. With an AUC of {f.number(estimate.value)} the attacker's score is "
         f"higher for the first in about {round(_HUNDRED * estimate.value)} of 100 such draws; 50 of 100 is a coin. It is an average over all "
-        "people: a good average can hide a few people about whom the attacker is certain, so read the curve's left edge as well.",
+        "records: a good average can hide a few about which the attacker is certain, so read the curve's left edge as well.",
     )
 
 
@@ -69,8 +69,9 @@ def _tpr(record: AttackRecord) -> Reading | None:
         if point.get("resolvable") and estimate is not None:
             return Reading(
                 "Members found at few false alarms",
-                f"An attacker who accepts being wrong about only {f.percent(point['fpr'])} of outsiders can name "
-                f"{f.percent(estimate.value, fixed=True)} of the members with that certainty; by luck it would be {f.percent(point['fpr'])}. "
+                f"An attacker who accepts that {f.percent(point['fpr'])} of the outsiders are falsely called members finds "
+                f"{f.percent(estimate.value, fixed=True)} of the members; by luck it would be {f.percent(point['fpr'])}. It says nothing of how "
+                "many of those called members are: where outsiders far outnumber members, most of them may be false alarms. "
                 "Where it says “not resolvable”, the test had too few non-members to tell, and no figure is given.",
             )
     return None
@@ -102,12 +103,15 @@ def _identification(record: AttackRecord) -> Reading | None:
 
 
 def _positive_control(record: AttackRecord) -> Reading | None:
-    if "positive_control" not in record.detail:
-        return None
+    control = record.detail.get("positive_control")
+    if not isinstance(control, dict) or control.get("passed") is None:
+        return None  # it was not run: the table says so, and there is nothing to read
     return Reading(
         "Positive control",
         "Before a low score is believed, the same attack is aimed at a model built to leak. If it fails there, the test is broken and its "
-        "low score is worth nothing.",
+        "low score is worth nothing. Here it passed."
+        if control["passed"]
+        else "The same attack was aimed at a model built to leak, and failed there: the test is broken and a low score is worth nothing.",
     )
 
 

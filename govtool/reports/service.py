@@ -32,6 +32,8 @@ class Built:
     media_type: str
     report: Report
     view: Any
+    notice: Notice | None
+    """The draft that the document is, where it is a notice."""
 
 
 def build_report(
@@ -45,7 +47,24 @@ def build_report(
     organisation: Organisation,
     media: str = "pdf",
 ) -> Built:
-    """Draw up the document, keep it and its data in the vault, and record both digests.
+    """Draw up and record in the caller's one transaction. The command line draws up in a reading one instead."""
+    built = draw_up(session, vault, kind, subject, now=now, by=by, organisation=organisation, media=media)
+    record(session, built, now=now, by=by)
+    return built
+
+
+def draw_up(
+    session: Session,
+    vault: Vault,
+    kind: str,
+    subject: str,
+    *,
+    now: datetime,
+    by: str,
+    organisation: Organisation,
+    media: str = "pdf",
+) -> Built:
+    """Draw up the document and keep it and its data in the vault. Reads the database only.
 
     Args:
         session: open session.
@@ -56,6 +75,9 @@ def build_report(
         by: who has it drawn up.
         organisation: the controller.
         media: pdf or html.
+
+    Returns:
+        The document; its report row, and for a notice the draft's, are not recorded yet.
 
     Raises:
         InputError: unknown kind or medium, or the subject does not resolve.
@@ -79,11 +101,18 @@ def build_report(
         data_sha256=vault.put(attachment.data).sha256,
         renderer=renderer(MEDIA_TYPES[media]),
     )
-    ledger.record(session, report, now=now, by=by)
-    return Built(document, MEDIA_TYPES[media], report, view)
+    notice = _notice(vault, entry, report, view) if kind in notice_kinds() else None
+    return Built(document, MEDIA_TYPES[media], report, view, notice)
 
 
-def draft_notice(
+def record(session: Session, built: Built, *, now: datetime, by: str) -> None:
+    """Record both digests of a document, and the draft that it is of a notice."""
+    ledger.record(session, built.report, now=now, by=by)
+    if built.notice is not None:
+        ledger.record(session, built.notice, now=now, by=by)
+
+
+def draw_up_notice(
     session: Session,
     vault: Vault,
     kind: str,
@@ -93,8 +122,8 @@ def draft_notice(
     by: str,
     organisation: Organisation,
     media: str = "pdf",
-) -> tuple[Built, Notice]:
-    """Draw up a notice and record the draft with its fields.
+) -> Built:
+    """Draw up a notice; its draft with its fields is in `notice`. Reads the database only.
 
     Raises:
         InputError: the kind is not a notice, or the incident does not resolve.
@@ -102,19 +131,20 @@ def draft_notice(
     """
     if kind not in notice_kinds():
         raise InputError(f"unknown kind of notice {kind!r}", hint=f"one of {', '.join(notice_kinds())}")
-    built = build_report(session, vault, kind, incident, now=now, by=by, organisation=organisation, media=media)
-    view: NoticeView = built.view
+    return draw_up(session, vault, kind, incident, now=now, by=by, organisation=organisation, media=media)
+
+
+def _notice(vault: Vault, entry: ReportKind, report: Report, view: NoticeView) -> Notice:
     fields = canonical_json([to_data(field) for section in view.sections for field in section.fields])
-    row = Notice(
+    return Notice(
         id=new_id("not"),
-        incident_id=built.report.subject_id,
-        kind=kind,
+        incident_id=report.subject_id,
+        kind=entry.name,
         state="draft",
         completeness=view.completeness,
         fields_sha256=vault.put(fields).sha256,
-        report_id=built.report.id,
+        report_id=report.id,
     )
-    return built, ledger.record(session, row, now=now, by=by)
 
 
 def notice_kinds() -> list[str]:

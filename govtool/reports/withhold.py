@@ -5,17 +5,25 @@ name of an account. The tool's own texts are built from numbers; only what a per
 to be searched. A search finds patterns, not meaning: a name in a sentence stays. The draft says so.
 """
 
+import ipaddress
 import re
 
 from govtool.reports import format as f
 
 _PATTERNS = (
-    ("e-mail address", re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")),
+    ("e-mail address", re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(\.[\w-]+)+")),
     ("network address", re.compile(r"\b\d{1,3}(\.\d{1,3}){3}\b|\b[0-9a-fA-F]{1,4}(:[0-9a-fA-F]{0,4}){3,7}\b(?!\d)")),
     ("number of a person or account", re.compile(r"(?<![\w.-])\+?\d[\d ./-]{6,}\d(?![\w-])")),
+    # MRN12345678, MRN-7654321, NHS_9434765919: letters that say whose number it is, and the number.
+    (
+        "number of a person or account",
+        re.compile(r"(?<![\w-])(?!CVE-)[^\W\d_]{1,20}[_#:/-]?\d[\d-]{4,}\d[^\W\d_]?(?![\w-])"),
+    ),
 )
-_KEYED = re.compile(r"[a-z]+:[0-9a-f]{8,64}")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d\S*)?")
+_COLONS = re.compile(r"(?<![\w:])[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}(?![\w])")
+_KEYED = re.compile(r"key:(?=[0-9]*[a-f])[0-9a-f]{12,64}")
+"""A keyed digest as our server logs it. Twelve digits without a letter are as well a number of somebody: not shown."""
+_INSTANT = re.compile(r"(?<![\w-])\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?(?![\w-])")
 
 
 def withhold(text: str) -> str:
@@ -27,11 +35,24 @@ def withhold(text: str) -> str:
         return f"\x00{chr(0xE000 + len(kept) - 1)}\x00"
 
     shown = _INSTANT.sub(keep, text.replace("\x00", " "))
+    shown = _COLONS.sub(_unless_no_address, shown)
     for name, pattern in _PATTERNS:
         shown = pattern.sub(f"[withheld: {name}]", shown)
     for index, original in enumerate(kept):
         shown = shown.replace(f"\x00{chr(0xE000 + index)}\x00", original)
     return f.tidy(shown)
+
+
+def _unless_no_address(match: re.Match[str]) -> str:
+    """An IPv6 address in any of its short forms is withheld; a time of day, which looks alike, is none and stays."""
+    found = match.group()
+    for text, rest in ((found, ""), (found.rstrip(":"), found[len(found.rstrip(":")) :])):
+        try:
+            ipaddress.IPv6Address(text)
+        except ValueError:
+            continue
+        return f"[withheld: network address]{rest}" if text != "::" else found
+    return found
 
 
 def principal(identifier: str, number: int) -> str:

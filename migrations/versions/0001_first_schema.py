@@ -33,6 +33,8 @@ TABLES = (
     "notice",
     "report",
 )
+PLACES = {"ledger_index", "tree_size", "level", "idx"}
+"""Columns that say where something stands in the ledger; SQLite would keep 15.5 in an INTEGER column."""
 
 
 def upgrade() -> None:
@@ -466,6 +468,34 @@ def protect_sqlite() -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is evidence: {verb} is refused'); END"
             )
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {taken(table)} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is evidence: a row with such a key is there and INSERT is refused'); END"
+        )
+        for column in sorted(PLACES & columns(table)):
+            op.execute(
+                f"CREATE TRIGGER {table}_whole_{column} BEFORE INSERT ON {table} WHEN typeof(NEW.{column}) <> 'integer' "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is evidence: {column} is a whole number'); END"
+            )
+
+
+def taken(table: str) -> str:
+    """That a row with a key of the new one is there: INSERT OR REPLACE would delete it without firing a DELETE trigger.
+
+    The hidden row number is such a key too. It is below zero here where the statement does not give it.
+    """
+    known = sa.inspect(op.get_bind())
+    keys = [known.get_pk_constraint(table)["constrained_columns"]]
+    keys += [one["column_names"] for one in known.get_unique_constraints(table)]
+    keys += [one["column_names"] for one in known.get_indexes(table) if one["unique"]]
+    tests = [" AND ".join(f"{name} = NEW.{name}" for name in key) for key in keys]
+    tests.append("rowid = NEW.rowid AND NEW.rowid > 0")
+    # One subquery per key, so that each is found by its index.
+    return " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {test})" for test in tests)
+
+
+def columns(table: str) -> set[str]:
+    return {column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)}
 
 
 def protect_postgresql() -> None:

@@ -1,5 +1,9 @@
 """What the catalogue says of an attack is what the attack does."""
 
+import ast
+import inspect
+import sys
+
 import numpy as np
 import pytest
 from attack_worlds import FINE, digit_softmax, planted
@@ -55,3 +59,33 @@ def test_an_attack_does_not_apply_to_whatever_does_not_reach_its_need(name: str)
         if ATTACKS[name].needs not in reachable(frozenset({exposed})):
             assert isinstance(run(name, frozenset({exposed})), NotApplicable)
     assert isinstance(run(name, frozenset()), NotApplicable)
+
+
+FILLED_IN_BY_THE_AUDIT = {"validity", "positive_control"}
+
+
+def names_read(source: str) -> set[str]:
+    """The keys that a module takes from a mapping called params, by `params.get("key")` or `params["key"]`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        taken, key = None, None
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            taken, key = node.func.value, node.args[0]
+        elif isinstance(node, ast.Subscript):
+            taken, key = node.value, node.slice
+        if isinstance(taken, ast.Name) and taken.id == "params" and isinstance(key, ast.Constant):
+            found.add(key.value)
+    return found
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_lists_every_parameter_it_reads_and_no_other(name: str) -> None:
+    """So that a spec with {shapee: [8, 8]} can be refused instead of being run as a table."""
+    source = inspect.getsource(sys.modules[ATTACKS[name].run.__module__])
+    assert ATTACKS[name].params == names_read(source) - FILLED_IN_BY_THE_AUDIT
+
+
+def test_the_parameters_by_name() -> None:
+    assert ATTACKS["loss_threshold"].params == frozenset()
+    assert ATTACKS["rmia"].params == {"mode", "gamma"}
+    assert ATTACKS["mi_face"].params == {"shape", "pictures"}

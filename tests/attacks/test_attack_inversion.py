@@ -112,3 +112,12 @@ def test_every_digit_is_one_the_model_believes_in() -> None:
     assert (target.labels(found.inputs) == np.arange(10)).all()
     own = np.exp(target.log_probabilities(found.inputs)[np.arange(10), np.arange(10)])
     assert np.allclose(own, found.confidence, atol=1e-5)
+
+
+def test_a_class_that_needs_no_drawing_is_told_from_one_that_was_drawn() -> None:
+    """A bias of 30 gives class 0 the grey input by more than the margin of 10: no gradient is left, and it stays grey."""
+    model = linear([[3.0, 0, 0, 0], [0, 0, 0, 9.0]])
+    model.bias = torch.nn.Parameter(torch.tensor([30.0, 0]))
+    found = invert(model)
+    assert found.grey.tolist() == [True, False]
+    assert np.abs(found.inputs[0] - 0.5).max() < inversion.STILL

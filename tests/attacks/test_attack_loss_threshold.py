@@ -166,6 +166,48 @@ def test_a_passed_control_is_kept_with_the_result_and_a_missing_one_is_said() ->
     assert not any("positive control" in caveat for caveat in with_control.caveats)
 
 
+def with_threshold(data: AttackData, line: float) -> AttackData:
+    """References that are certain of their members and give everybody else `2 * line`: all draw the line at `line`."""
+    held = data.references
+    assert held is not None
+    drawn = np.where(held.members, 0.0, 2 * line)
+    return replace(data, references=replace(held, log_probabilities=drawn, phi=drawn))
+
+
+def test_a_threshold_that_calls_everyone_a_member_voids_the_figures_of_a_leaking_model() -> None:
+    """References by nearest neighbours answer 0 or nearly never, so the line falls at -372, below every score of a
+    network. The AUC was .91, the balanced accuracy .500, the control passed, and the model went out."""
+    target, data = planted()
+    found = attack(target, with_threshold(data, -372.0))
+    assert found.metrics["balanced_accuracy"].value == 0.5
+    assert found.metrics["auc"].low > 0.8
+    assert "calls every record a member" in found.void
+    assert found.detail["threshold_misfit"] == found.void
+
+
+def test_a_threshold_in_the_wrong_place_voids_the_figures_and_says_why() -> None:
+    target, data = planted()
+    found = attack(target, with_threshold(data, -9.0))
+    held_out = found.detail["held_out_balanced_accuracy"]
+    assert held_out["low"] > found.metrics["balanced_accuracy"].high
+    assert "the transferred threshold does not fit this model" in found.void
+    assert f"{held_out['value']:.1%} of the other half" in found.void
+
+
+def test_a_private_model_is_not_void_for_a_useless_threshold() -> None:
+    """Where there is nothing to find, calling everyone a member loses nothing."""
+    target, data = innocent()
+    found = attack(target, with_threshold(data, -372.0))
+    assert found.metrics["auc"].low < 0.5
+    assert found.void == ""
+
+
+@pytest.mark.slow
+def test_an_honest_threshold_is_hardly_ever_called_a_misfit() -> None:
+    found = [attack(*world(seed, n=100, count=4)) for seed in range(40) for world in (planted, innocent)]
+    assert sum(bool(result.void) for result in found) <= 1
+
+
 def test_references_trained_differently_are_a_caveat() -> None:
     target, data = planted()
     assert data.references is not None

@@ -210,3 +210,85 @@ def test_the_same_seed_gives_the_same_result() -> None:
     one, again = attack(*small()), attack(*small())
     assert (one.metrics, one.detail) == (again.metrics, again.detail)
     assert one.figures == again.figures
+
+
+def noisy(data: AttackData, share: float) -> AttackData:
+    rng = np.random.default_rng(2)
+    labels = data.members.labels.copy()
+    drawn = rng.random(len(labels)) < share
+    labels[drawn] = rng.integers(10, size=int(drawn.sum()))
+    return replace(data, members=Records(data.members.features, labels))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_attack_succeeds_on_a_model_made_to_leak_even_from_wrong_labels(share: float) -> None:
+    control = mi_face.control(noisy(digit_softmax(3)[1], share), DIGITS, np.random.default_rng(0))
+    assert control["passed"], control
+    assert control["rate"]["low"] > 0.1
+    assert "softmax regression trained on the 700 members" in control["how"]
+    json.dumps(control, allow_nan=False)
+
+
+def test_a_passed_control_is_kept_and_a_missing_one_is_said(leaky: AttackResult) -> None:
+    target, data = small()
+    control = mi_face.control(data, DIGITS, np.random.default_rng(0))
+    found = attack(target, data, positive_control=control)
+    assert found.detail["positive_control"] == control
+    assert found.void == ""
+    assert not any("positive control" in caveat for caveat in found.caveats)
+    assert any("positive control" in caveat for caveat in leaky.caveats)
+
+
+def test_a_control_on_members_that_say_nothing_of_their_class_fails() -> None:
+    """All labels drawn at random: a model of them shows nobody, and an attack that finds nothing has shown nothing."""
+    _, data = small()
+    control = mi_face.control(noisy(data, 1.0), DIGITS, np.random.default_rng(0))
+    assert control["passed"] is False
+    found = attack(*small(), positive_control=control)
+    assert "made to leak" in found.void
+
+
+def test_three_classes_can_show_nothing_and_the_control_says_so() -> None:
+    _, data = digit_softmax(3)
+
+    def three(records: Records) -> Records:
+        kept = records.labels < 3
+        return Records(records.features[kept], records.labels[kept])
+
+    assert data.evaluation is not None
+    few = replace(data, members=three(data.members), evaluation=three(data.evaluation))
+    control = mi_face.control(few, DIGITS, np.random.default_rng(0))
+    assert control["passed"] is False
+    assert "with 3 classes not even naming all of them" in control["how"]
+
+
+def test_a_control_that_cannot_be_run_has_not_passed() -> None:
+    _, data = digit_softmax(3)
+    control = mi_face.control(replace(data, evaluation=None), DIGITS, np.random.default_rng(0))
+    assert (control["passed"], control["rate"]) == (False, None)
+    assert "no evaluation records" in control["how"]
+
+
+def test_the_control_scores_raw_units_alike() -> None:
+    _, data = small()
+    assert data.evaluation is not None
+
+    def raw(records: Records) -> Records:
+        return Records(records.features * np.float32(4000) - np.float32(70), records.labels)
+
+    scaled = replace(data, members=raw(data.members), evaluation=raw(data.evaluation))
+    control = mi_face.control(scaled, DIGITS, np.random.default_rng(0))
+    assert control["passed"], control
+
+
+def test_a_class_that_grey_already_is_gets_no_picture_and_the_result_says_so(leaky: AttackResult) -> None:
+    """A large bias gives class 4 the grey start with more than the margin wanted; its tile in the figure is empty."""
+    target, data = small()
+    biased = torch.nn.Linear(64, 10)
+    biased.load_state_dict(target.model.state_dict())
+    with torch.no_grad():
+        biased.bias[4] += 200
+    found = attack(TorchTarget(biased, n_classes=10), data)
+    said = "Class 4: the model gives a plain grey picture this class already, so nothing was drawn."
+    assert said in found.caveats
+    assert not any("plain grey picture" in caveat for caveat in leaky.caveats)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from govtool.attacks import statistics
+from govtool.attacks import operating_point, statistics
 from govtool.estimate import Counts, clopper_pearson
 
 # Six rows: members score 3, 2, 2; non-members 2, 1, 0.
@@ -47,7 +47,7 @@ def test_constant_scores_say_exactly_nothing() -> None:
     found = statistics.auc(scores, members)
     assert found.value == 0.5
     assert found.low < 0.5 < found.high
-    point = statistics.tpr_at_fpr(scores, members, 0.01)
+    point = operating_point.tpr_at_fpr(scores, members, 0.01)
     assert point.estimate is not None
     assert point.estimate.value == 0
 
@@ -82,7 +82,7 @@ def test_delong_agrees_with_newcombe_where_there_is_no_leak() -> None:
     ],
 )
 def test_how_many_nonmembers_a_false_positive_rate_needs(target: float, false_positives: int, needed: int) -> None:
-    assert statistics.nonmembers_needed(target, false_positives) == needed
+    assert operating_point.nonmembers_needed(target, false_positives) == needed
     if false_positives == 0:
         assert clopper_pearson(0, needed, 0.90).high <= target < clopper_pearson(0, needed - 1, 0.90).high
 
@@ -91,7 +91,7 @@ def test_a_rate_below_the_floor_is_refused_and_at_the_floor_given() -> None:
     rng = np.random.default_rng(0)
     for nonmembers, resolvable in [(298, False), (299, True)]:
         scores = rng.standard_normal(100 + nonmembers)
-        point = statistics.tpr_at_fpr(scores, np.arange(len(scores)) < 100, 0.01)
+        point = operating_point.tpr_at_fpr(scores, np.arange(len(scores)) < 100, 0.01)
         assert point.resolvable is resolvable
         assert point.needed_nonmembers == 299
         assert (point.to_dict()["estimate"] is None) is not resolvable
@@ -100,16 +100,93 @@ def test_a_rate_below_the_floor_is_refused_and_at_the_floor_given() -> None:
 def test_tpr_at_one_percent_by_hand() -> None:
     # 400 non-members at 0..399: four may pass (1 %), so the line is at 396. Members at 394.5, 396.5, 500: two of three.
     scores = np.concatenate([[394.5, 396.5, 500.0], np.arange(400.0)])
-    point = statistics.tpr_at_fpr(scores, np.arange(403) < 3, 0.01)
-    assert point.estimate == clopper_pearson(2, 3)
+    point = operating_point.tpr_at_fpr(scores, np.arange(403) < 3, 0.01)
+    assert point.estimate is not None
+    assert (point.estimate.value, point.estimate.n, point.estimate.confidence_level) == (2 / 3, 3, 0.95)
     assert point.fpr_estimate == clopper_pearson(4, 400)
+
+
+def test_the_limits_of_tpr_at_one_percent_by_hand() -> None:
+    """Of 500 non-members 5 may pass. By the binomial table no false positive at all shows 1 % at 98.75 % (0.99^500 =
+    0.0066), one does not (0.040), and up to 11 are compatible with it (P(K > 11) = 0.0053, P(K > 10) = 0.0132)."""
+    assert operating_point._false_positive_bracket(500, 0.01, 0.975) == (0, 11)
+    # non-members at 0..499; members: 30 above all, 30 among the five highest, 30 between 488 and 489, 10 far below
+    members = np.concatenate([np.full(30, 999.0), np.full(30, 495.5), np.full(30, 488.5), np.full(10, -1.0)])
+    point = operating_point.tpr_at_fpr(np.concatenate([members, np.arange(500.0)]), np.arange(600) < 100, 0.01)
+    assert point.estimate is not None
+    assert point.estimate.value == 0.6
+    assert point.estimate.low == clopper_pearson(30, 100, 0.975).low
+    assert point.estimate.high == clopper_pearson(90, 100, 0.975).high
+
+
+def test_at_the_floor_the_non_members_cannot_show_the_rate_from_below() -> None:
+    """0.99^299 = 0.0495: with half of the error spent on each side, the threshold may lie above every score."""
+    point = operating_point.tpr_at_fpr(np.arange(398.0), np.arange(398) >= 299, 0.01)
+    assert point.estimate is not None
+    assert (point.estimate.value, point.estimate.low, point.estimate.high) == (1.0, 0.0, 1.0)
+
+
+def coverage(members: int, nonmembers: int, shift: float, draws: int) -> float:
+    from scipy.stats import norm
+
+    rng, truth = np.random.default_rng(8), norm.sf(norm.isf(0.01) - shift)
+    inside = np.arange(members + nonmembers) < members
+    covered = 0
+    for _ in range(draws):
+        found = operating_point.tpr_at_fpr(rng.standard_normal(len(inside)) + shift * inside, inside, 0.01).estimate
+        assert found is not None
+        covered += found.low <= truth <= found.high
+    return covered / draws
+
+
+WORLDS = [(1000, 300, 0.0), (5000, 300, 0.0), (5000, 1000, 0.0), (1000, 300, 0.7), (5000, 1000, 0.7)]
+"""Where Clopper & Pearson on the members alone covered the truth in 36 to 70 of 100 draws."""
+
+
+@pytest.mark.parametrize(("members", "nonmembers", "shift"), WORLDS)
+def test_the_interval_covers_the_true_rate_although_the_threshold_is_guessed(
+    members: int, nonmembers: int, shift: float
+) -> None:
+    assert coverage(members, nonmembers, shift, 100) >= 0.9  # 95 by chance falls below 90 once in 40
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("members", "nonmembers", "shift"), WORLDS)
+def test_coverage_suite_the_interval_is_conservative(members: int, nonmembers: int, shift: float) -> None:
+    assert coverage(members, nonmembers, shift, 2000) >= 0.95
+
+
+def test_tied_answers_do_not_narrow_the_interval_around_nothing() -> None:
+    """One score for all: nobody can be called at 1 %, and the lower limit must not look past the tie."""
+    point = operating_point.tpr_at_fpr(np.zeros(2000), np.arange(2000) < 1000, 0.01)
+    assert point.estimate is not None
+    assert (point.estimate.value, point.estimate.low) == (0.0, 0.0)
+
+
+@given(scored(), st.integers(0, 2**31))
+def test_the_limits_hold_the_value(rows: tuple[np.ndarray, np.ndarray], seed: int) -> None:
+    scores, members = rows
+    more = np.random.default_rng(seed).integers(-4, 5, size=400)
+    point = operating_point.tpr_at_fpr(np.append(scores, more), np.append(members, np.zeros(400, bool)), 0.01)
+    assert point.estimate is not None
+    assert 0 <= point.estimate.low <= point.estimate.value <= point.estimate.high <= 1
+
+
+def test_a_threshold_held_out_neither_flatters_nor_misses() -> None:
+    rng, members = np.random.default_rng(4), np.arange(2000) < 1000
+    nothing, plain = rng.standard_normal(2000), rng.standard_normal(2000) + 4 * members
+    assert statistics.held_out_counts(nothing, members, rng).balanced_accuracy().value == pytest.approx(0.5, abs=0.06)
+    found = statistics.held_out_counts(plain, members, rng)
+    assert (found.members, found.nonmembers) == (500, 500)
+    assert found.balanced_accuracy().value == pytest.approx(0.977, abs=0.02)  # normal: P(Z < 2)
 
 
 def test_a_tie_block_that_exceeds_the_rate_is_not_cut_open() -> None:
     # five of 400 non-members share the top score with every member: 1.25 % > 1 %, so nobody may be called
     scores = np.concatenate([np.full(50, 9.0), np.full(5, 9.0), np.arange(395) / 400])
-    point = statistics.tpr_at_fpr(scores, np.arange(450) < 50, 0.01)
-    assert point.estimate == clopper_pearson(0, 50)
+    point = operating_point.tpr_at_fpr(scores, np.arange(450) < 50, 0.01)
+    assert point.estimate is not None
+    assert (point.estimate.value, point.estimate.low) == (0.0, 0.0)
 
 
 def test_counts_at_a_threshold_include_it() -> None:
@@ -171,7 +248,9 @@ def test_row_order_changes_no_figure(rows: tuple[np.ndarray, np.ndarray], random
     order = random.sample(range(len(scores)), len(scores))
     for figure in (statistics.auc, statistics.best_threshold, lambda s, m: statistics.roc(s, m).to_dict()):
         assert figure(scores, members) == figure(scores[order], members[order])
-    assert statistics.tpr_at_fpr(scores, members, 0.5) == statistics.tpr_at_fpr(scores[order], members[order], 0.5)
+    assert operating_point.tpr_at_fpr(scores, members, 0.5) == operating_point.tpr_at_fpr(
+        scores[order], members[order], 0.5
+    )
     assert statistics.counts_at(scores, members, 0.0) == statistics.counts_at(scores[order], members[order], 0.0)
 
 

@@ -107,3 +107,26 @@ def test_the_control_must_surely_be_found(low: float, passed: bool) -> None:
     assert control["passed"] is passed
     assert control["auc"]["low"] == low
     assert control["how"] == "an overfit network"
+
+
+FOUND = Estimate(0.9, 0.88, 0.92, 0.95, 2000)
+
+
+@pytest.mark.parametrize(
+    ("low", "misfit", "passed"),
+    [(0.498, "", False), (0.5, "", False), (0.52, "", True), (0.498, "it calls every record a member", True)],
+)
+def test_the_control_must_also_be_found_at_the_threshold_that_policies_read(
+    low: float, misfit: str, passed: bool
+) -> None:
+    """An AUC of 0.9 beside a balanced accuracy of 0.5: the gated figure had shown nothing, and the control passed."""
+    accuracy = Estimate(low + 0.02, low, low + 0.04, 0.95, 2000)
+    control = validity.positive_control(FOUND, "an overfit network", accuracy, misfit)
+    assert control["passed"] is passed
+    assert control["balanced_accuracy"]["low"] == low
+    assert ("does not find it" in control["how"]) is (low <= 0.5)
+
+
+def test_an_attack_without_a_threshold_is_judged_by_its_auc() -> None:
+    control = validity.positive_control(FOUND, "an overfit network")
+    assert (control["passed"], control["balanced_accuracy"]) == (True, None)

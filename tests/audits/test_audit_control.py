@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from govtool.access import Access, reachable
+from govtool.attacks import signals
 from govtool.attacks.catalog import ATTACKS
-from govtool.attacks.interface import AttackData, Records
-from govtool.audits import control
+from govtool.attacks.interface import AttackData, AttackResult, Records, References
+from govtool.audits import control, references
 from govtool.audits.recipe import Recipe
 
 ACCESS = reachable(frozenset({Access.PROBABILITIES}))
@@ -32,6 +33,24 @@ def test_raw_units_do_not_stop_the_control_from_learning(scale: float) -> None:
     assert trained.train_accuracy >= control.LEARNT
     judged = control.judge(trained, ATTACKS["loss_threshold"], {}, np.random.default_rng(0))
     assert judged["passed"], judged
+
+
+def test_references_of_another_kind_do_not_pass_unnoticed() -> None:
+    """Nearest neighbours answer 0 or nearly never, so the line falls below every score of a network: AUC .9, balanced
+    accuracy .500, and the control passed on the AUC alone."""
+    data = records(1.0)
+    planned = control.plan(160, data.labels, 2, seed=1)
+    inside = references.halves(4, 160, seed=1)
+    certain = np.where(inside, 0.0, signals.FLOOR)
+    neighbours = References(certain, certain, inside, np.zeros((4, 80)))
+    trained = control.train_control(planned, FOREST, data, ACCESS, 2, 1, neighbours)
+    judged = control.judge(trained, ATTACKS["loss_threshold"], {}, np.random.default_rng(0))
+    assert judged["auc"]["low"] > 0.6
+    assert judged["balanced_accuracy"]["value"] == 0.5
+    assert "does not find it, and the attack notices that" in judged["how"]
+    found = ATTACKS["loss_threshold"].run(trained.target, trained.data, {}, np.random.default_rng(0))
+    assert isinstance(found, AttackResult)
+    assert "calls every record a member" in found.void
 
 
 def test_planted_labels_are_wrong_and_in_both_halves() -> None:

@@ -1,5 +1,10 @@
 """Auditing through HTTP, against a real server on the loopback interface."""
 
+import gzip
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -9,7 +14,7 @@ from test_audit_runner import QUICK, rows
 
 from govtool.access import Access, reachable
 from govtool.audits.models import AttackRecord, AuditOutcome
-from govtool.audits.targets import torch_target
+from govtool.audits.targets import http, torch_target
 from govtool.audits.targets.http import HttpTarget
 from govtool.errors import InputError, WorkError
 
@@ -104,15 +109,76 @@ def test_nobody_there_is_a_work_error() -> None:
     target.close()
 
 
-def test_a_key_does_not_travel_unencrypted() -> None:
-    with pytest.raises(InputError, match="unencrypted"):
-        HttpTarget("http://models.example", "m", key="k")
+@pytest.mark.parametrize("key", ["k", None])
+def test_neither_records_nor_a_key_travel_unencrypted(key: str | None) -> None:
+    with pytest.raises(InputError, match=r"training records.* unencrypted to models\.example"):
+        HttpTarget("http://models.example", "m", key=key)
+
+
+def test_the_name_of_a_model_cannot_lead_elsewhere_on_the_server(state: Oip) -> None:
+    with serve(state) as url:
+        target = HttpTarget(url, "../../admin?x#y")
+        target.labels(draw("members", 2)[0])
+        target.close()
+        with pytest.raises(InputError, match="no name of a model"):
+            HttpTarget(url, "..").labels(draw("members", 2)[0])
+    assert state.paths == ["/v2/models/..%2F..%2Fadmin%3Fx%23y/infer"]
+
+
+def test_a_spec_cannot_send_other_secrets_of_the_environment(registered: Any, state: Oip) -> None:
+    with serve(state) as url:
+        target = f"target: {{endpoint: '{url}', model: m, api_key_env: AWS_SECRET_ACCESS_KEY}}\n"
+        with pytest.raises(InputError, match="begin with GOVTOOL_"):
+            registered.audit("leaky@1", QUICK + target, environ={"AWS_SECRET_ACCESS_KEY": "s3cret"})
+    assert not state.seen
+
+
+@contextmanager
+def raw(head: bytes, chunk: bytes, sent: list[int]) -> Iterator[str]:
+    """A server that answers one request with `head` and then 64 chunks, and counts those it got rid of."""
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.settimeout(5)
+            connection.recv(1 << 16)
+            connection.sendall(head)
+            for _ in range(64):
+                connection.sendall(chunk)
+                sent.append(len(chunk))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_an_endless_answer_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "_MOST_BYTES", 1 << 20)
+    sent: list[int] = []
+    with raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" " * (1 << 20), sent) as url:
+        target = HttpTarget(url, "m", timeout_s=5)
+        with pytest.raises(WorkError, match="larger than 1 MiB"):
+            target.labels(draw("members", 2)[0])
+        target.close()
+    assert len(sent) < 64
+
+
+def test_an_answer_that_would_inflate_is_refused_unread() -> None:
+    bomb = gzip.compress(b" " * (1 << 20))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
+    with raw(head, bomb, []) as url:
+        target = HttpTarget(url, "m", timeout_s=5)
+        with pytest.raises(WorkError, match="compressed"):
+            target.labels(draw("members", 2)[0])
+        target.close()
 
 
 def test_an_audit_through_an_endpoint_finds_the_leak(registered: Any, state: Oip) -> None:
     with serve(state) as url:
-        target = f"target: {{endpoint: '{url}', model: triage, api_key_env: TRIAGE_KEY}}\n"
-        done = registered.audit("leaky@1", QUICK + target, environ={"TRIAGE_KEY": "k"})
+        target = f"target: {{endpoint: '{url}', model: triage, api_key_env: GOVTOOL_TRIAGE_KEY}}\n"
+        done = registered.audit("leaky@1", QUICK + target, environ={"GOVTOOL_TRIAGE_KEY": "k"})
     record = rows(registered, AttackRecord)[0]
     assert done.attacks[0].status == "completed", done.attacks[0].reason
     assert record.metrics["auc"]["low"] > 0.6
@@ -173,9 +239,9 @@ def test_an_endpoint_that_is_gone_fails_the_run(registered: Any) -> None:
 
 
 def test_a_key_that_is_not_set_stops_the_run(registered: Any) -> None:
-    with pytest.raises(InputError, match="TRIAGE_KEY"):
+    with pytest.raises(InputError, match="GOVTOOL_TRIAGE_KEY for the API key is not set"):
         registered.audit(
             "leaky@1",
-            QUICK + "target: {endpoint: 'https://x.example', model: m, api_key_env: TRIAGE_KEY}\n",
+            QUICK + "target: {endpoint: 'https://x.example', model: m, api_key_env: GOVTOOL_TRIAGE_KEY}\n",
             environ={},
         )

@@ -104,7 +104,7 @@ def test_a_crash_leaves_the_started_row_and_no_outcome(registered: Any) -> None:
     assert [record.attack for record in rows(registered, AttackRecord)] == ["fine"]
     with registered.read() as session:
         assert service.run_status(session, run) == "started"
-        assert service.latest_records(session, run.model_version_id) == []
+        assert [row.attack for row in service.latest_records(session, run.model_version_id)] == ["fine"]
 
 
 def test_one_attack_that_fails_does_not_stop_the_others_and_quotes_no_data(registered: Any) -> None:
@@ -241,3 +241,53 @@ def test_progress_is_told_step_by_step(registered: Any) -> None:
     registered.audit("leaky@1", "", attacks=catalogue, progress=lambda step, _done, _total: told.append(step))
     assert told[0] == "open the target"
     assert told[-1] == "attacks"
+
+
+def test_a_server_is_not_the_registered_weights(registered: Any) -> None:
+    """Behind the address may be any model, so the run names no weights; opened ones it names."""
+    registered.audit("leaky@1", "seed: 1\n", attacks={"fake": fake(found_something)})
+    with pytest.raises(WorkError):
+        registered.audit("leaky@1", "target: {endpoint: 'http://127.0.0.1:1', model: whatever}\n" + QUICK)
+    opened, asked = (run.resolved for run in rows(registered, AuditRun))
+    assert len(opened["artifact_sha256"]) == 64
+    assert (asked["artifact_sha256"], asked["endpoint"]["model"]) == (None, "whatever")
+
+
+def test_a_row_named_twice_is_refused(registered: Any) -> None:
+    twice = "members: [{dataset: members@1, rows: '0:60'}, {dataset: members@1, rows: '59:120'}]\n"
+    with pytest.raises(InputError, match="members: 1 rows of members@1 are named twice"):
+        registered.audit("leaky@1", QUICK + twice)
+
+
+def test_non_members_out_of_the_training_data_make_membership_untestable(registered: Any) -> None:
+    """By their features: the same rows under another name, behind members that are only the other half."""
+    features, labels = draw("members")
+    registered.dataset("renamed@1", features[60:], labels[60:])
+    groups = "members: {dataset: members@1, rows: '0:60'}\nnonmembers: renamed@1\n"
+    found = registered.audit("leaky@1", QUICK + groups).attacks[0]
+    assert found.status == "not_testable"
+    assert found.reason.startswith("60 of 60 non-members are in the data that the version was trained on")
+
+
+def test_a_slice_of_the_training_data_is_said(registered: Any) -> None:
+    registered.audit("leaky@1", QUICK + "members: {dataset: members@1, rows: '0:60'}\n")
+    (record,) = (row for row in rows(registered, AttackRecord) if row.attack == "loss_threshold")
+    assert "The members are 60 of the 120 records that the version was trained on." in record.caveats
+
+
+def test_references_are_compared_with_what_the_target_was_trained_on(registered: Any) -> None:
+    """60 members and 120 non-members give references 90 records, where the target had 120; by members it looked like 1.5."""
+    slim = RECIPE_YAML.replace("epochs: 120", "epochs: 2")
+    spec = slim + "references: 2\npositive_control: false\nattacks: [loss_threshold]\n"
+    registered.audit("leaky@1", spec + "members: {dataset: members@1, rows: '0:60'}\n")
+    (record,) = (row for row in rows(registered, AttackRecord) if row.attack == "loss_threshold")
+    assert record.detail["mismatch"]["training_records_ratio"] == pytest.approx(0.75)
+    assert any("trained on 90 records, the target on 120" in caveat for caveat in record.caveats)
+
+
+def test_inversion_is_tried_on_a_model_that_holds_its_classes(registered: Any) -> None:
+    registered.dataset("evaluation@1", *draw("evaluation"))
+    registered.audit("leaky@1", "evaluation: evaluation@1\nattacks: [mi_face]\nseed: 7\n")
+    (record,) = (row for row in rows(registered, AttackRecord) if row.attack == "mi_face")
+    assert record.detail["positive_control"]["passed"] in (True, False)
+    assert "softmax regression trained on the 120 members" in record.detail["positive_control"]["how"]

@@ -50,9 +50,23 @@ def test_a_newer_failure_counts_more_than_an_older_success(registered: Any) -> N
     assert latest(registered)["b"][0] == "failed"
 
 
-def test_a_failed_run_counts_for_nothing(registered: Any) -> None:
-    registered.audit("leaky@1", "", attacks={"a": fake(breaks, "a")})
-    assert latest(registered) == {}
+def test_a_failed_run_counts_as_a_failure(registered: Any) -> None:
+    """It was invisible, so that an older pass stood although every attack had broken off since."""
+    registered.audit("leaky@1", "", attacks={"a": fake(found_something, "a")})
+    failed = registered.audit("leaky@1", "", attacks={"a": fake(breaks, "a")})
+    assert failed.status == "failed"
+    assert latest(registered) == {"a": ("failed", failed.run_id)}
+
+
+def test_the_family_of_an_attack_is_known_before_it_has_a_record(registered: Any) -> None:
+    def die(*_given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        registered.audit("leaky@1", "", attacks={"a": fake(die, "a")})
+    with registered.read() as session:
+        version = registry.model_version(session, "leaky@1")
+        assert service.families(session, version.id) == {"a": "attribute_inference"}
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(registered: Any) -> None:

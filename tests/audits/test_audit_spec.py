@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from govtool.attacks.catalog import ATTACKS
 from govtool.audits import spec as specs
 from govtool.errors import InputError
 
-KNOWN = ("loss_threshold", "rmia")
+KNOWN = {name: ATTACKS[name] for name in ("loss_threshold", "rmia", "mi_face")}
 HEAD = "schema: govtool.audit/v1\n"
 
 BAD = [
@@ -54,6 +55,8 @@ BAD = [
     ("empty target", HEAD + "target: {}\n", 2, "give 'deployment' or 'endpoint'"),
     ("unknown attack", HEAD + "attacks:\n- rmia\n- loss\n", 4, "unknown attack 'loss'"),
     ("unknown attack in a mapping", HEAD + "attacks:\n  rmia: {}\n  los: {}\n", 4, "unknown attack 'los'"),
+    ("unknown parameter", HEAD + "attacks:\n  rmia: {}\n  mi_face:\n    shapee: [8, 8]\n", 5, "no parameter 'shapee'"),
+    ("own marks", HEAD + "attacks:\n  rmia:\n    validity: {}\n", 4, "'validity' is measured by the audit"),
     ("no attacks", HEAD + "attacks: []\n", 2, "no attack is named"),
     ("recipe typo", HEAD + "recipe:\n  factory: mlp\n  epoch: 3\n", 4, "unknown key 'epoch'"),
     ("recipe of two kinds", HEAD + "recipe: {factory: mlp, sklearn: sklearn.svm.SVC}\n", 2, "not both"),
@@ -72,7 +75,7 @@ def test_a_bad_spec_names_the_line(text: str, line: int, message: str) -> None:
 def test_unknown_attacks_are_answered_with_the_known_ones() -> None:
     with pytest.raises(InputError) as caught:
         specs.parse((HEAD + "attacks: [mia]\n").encode(), "audit.yaml", KNOWN)
-    assert caught.value.hint == "known: loss_threshold, rmia"
+    assert caught.value.hint == "known: loss_threshold, rmia, mi_face"
 
 
 def test_a_spec_without_a_schema_is_told_how_to_start() -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from govtool.attacks.catalog import ATTACKS
 from govtool.cli import audit
-from govtool.errors import InputError, WorkError
+from govtool.errors import InputError, UntrustedArtifactError, WorkError
 
 
 class Opened:
@@ -96,6 +96,16 @@ def test_a_bad_spec_names_file_and_line(invoke: Any, registered: Any) -> None:
 def test_a_digest_that_is_none_is_refused(invoke: Any, spec: str) -> None:
     with pytest.raises(InputError, match="not a SHA-256 digest"):
         invoke("run", "leaky@1", "--spec", spec, "--trust-pickle", "yes")
+
+
+def test_a_factory_of_somebody_s_own_runs_only_when_the_command_names_it(invoke: Any, registered: Any) -> None:
+    path = registered.folder / "audit.yaml"
+    recipe = "recipe: {factory: 'os:system', factory_params: {command: 'false'}}\n"
+    path.write_text("schema: govtool.audit/v1\nattacks: [rmia]\nreferences: 2\n" + recipe)
+    with pytest.raises(UntrustedArtifactError, match="code outside this tool"):
+        invoke("run", "leaky@1", "--spec", str(path))
+    with pytest.raises(InputError, match="neither a function nor a class"):  # vouched for, and still no factory
+        invoke("run", "leaky@1", "--spec", str(path), "--trust-factory", "os:system")
 
 
 def test_nothing_run_yet_says_so(invoke: Any) -> None:

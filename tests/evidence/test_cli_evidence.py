@@ -98,6 +98,9 @@ def test_a_database_put_back_to_an_older_copy_is_noticed(workspace: Workspace, e
     result = run("verify")
     assert result.exit_code == 5
     assert "rolled back" in result.stdout
+    with pytest.raises(EvidenceError, match="does not extend a checkpoint kept"), workspace.write() as session:
+        add_model(session, "would hide it")
+    assert "rolled back" in run("verify").stdout
 
 
 def test_without_kept_checkpoints_verify_says_what_it_cannot_notice(workspace: Workspace, exhibit: str) -> None:
@@ -133,11 +136,29 @@ def test_show_knows_unsigned_records_of_any_kind(workspace: Workspace) -> None:
     from govtool import db
 
     with db.session_scope(workspace.engine) as session:
-        identifier = add_model(session, "crashed-before-signing").id
+        identifier = add_model(session, "slipped in").id
     text = run("show", identifier).stdout
     assert "not signed yet" in text
     assert "chain of custody" not in text
-    assert "1 newest entries are not signed yet" in run("verify").stderr
+    verified = run("verify")
+    assert verified.exit_code == 5
+    assert "no checkpoint covers it" in verified.stdout
+
+
+def test_no_command_signs_what_it_did_not_write_unless_told_to(workspace: Workspace, exhibit: str) -> None:
+    from govtool import db
+
+    with db.session_scope(workspace.engine) as session:
+        add_model(session, "slipped in")
+    refused = run("checkpoint").exception
+    assert isinstance(refused, EvidenceError)
+    assert "--sign-unsigned" in refused.hint
+    with pytest.raises(EvidenceError, match="3 to 3, are not signed"), workspace.write() as session:
+        add_model(session, "honest")
+    assert run("verify").exit_code == 5
+    assert run("checkpoint", "--sign-unsigned").exit_code == 0
+    assert run("verify").exit_code == 0
+    assert len(witnessed(workspace.checkpoints).notes) == 2
 
 
 def test_show_of_nothing_is_the_users_mistake(workspace: Workspace) -> None:

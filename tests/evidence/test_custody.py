@@ -101,6 +101,7 @@ def test_an_event_about_an_unknown_exhibit_is_refused(session: Session, now: dat
 def test_a_record_is_found_by_the_start_of_its_id(session: Session, vault: Vault, now: datetime) -> None:
     first, second = add_exhibit(session, vault, now), add_exhibit(session, vault, now)
     assert find_record(session, first.id) is first
+    assert find_record(session, first.id.upper()) is first
     short = next(second.id[:n] for n in range(4, 16) if second.id[:n] != first.id[:n])
     assert find_record(session, short) is second
     with pytest.raises(AmbiguousError):

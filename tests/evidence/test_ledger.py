@@ -20,6 +20,7 @@ from govtool.evidence.schema import evidence_tables
 from govtool.evidence.vault import Vault
 from govtool.evidence.verify import verify
 from govtool.registry.models import Model
+from govtool.registry.service import by_id
 from govtool.runtime import new_id
 
 
@@ -157,8 +158,30 @@ def check_every_table(engine: sa.Engine) -> None:
         assert refused(engine, f"DELETE FROM {table.name}"), f"DELETE {table.name}"
         if engine.dialect.name == "postgresql":
             assert refused(engine, f"TRUNCATE {table.name} CASCADE"), f"TRUNCATE {table.name}"
+        if engine.dialect.name == "sqlite":
+            check_no_replacement(engine, table)
         with engine.connect() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(table)) == before
+
+
+def check_no_replacement(engine: sa.Engine, table: sa.Table) -> None:
+    """INSERT OR REPLACE deletes whatever holds one of the new row's keys, and no DELETE trigger fires."""
+    names = [column.name for column in table.columns]
+    unique = [set(table.primary_key.columns.keys())]
+    unique += [set(one.columns.keys()) for one in table.constraints if isinstance(one, sa.UniqueConstraint)]
+    for kept in unique:  # a new row that shares only this key with the one that is there
+        values = ", ".join(
+            name if name in kept else f"{name} + 1" if isinstance(table.c[name].type, sa.Integer) else f"{name} || 'x'"
+            for name in names
+        )
+        for verb in ("INSERT OR REPLACE", "REPLACE"):
+            assert refused(engine, f"{verb} INTO {table.name} SELECT {values} FROM {table.name}"), (table.name, kept)
+    if table.name != "ledger_leaf":  # there the row number is the index
+        other = ", ".join(
+            f"{name} + 1" if isinstance(table.c[name].type, sa.Integer) else f"{name} || 'x'" for name in names
+        )
+        words = f"INSERT OR REPLACE INTO {table.name} (rowid, {', '.join(names)}) SELECT rowid, {other}"
+        assert refused(engine, f"{words} FROM {table.name}"), f"row number of {table.name}"
 
 
 def test_sqlite_refuses_to_change_or_delete_any_row_of_any_table(engine: sa.Engine) -> None:
@@ -176,7 +199,7 @@ def append_at_once(engine: sa.Engine, vault: Vault, signer: Signer, now: datetim
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     with db.session_scope(engine) as session:
-        ledger.checkpoint(session, signer, now=now)
+        ledger.checkpoint(session, signer, now=now, sign_unsigned=True)  # the children have no key
     with db.session_scope(engine, read=True) as session:
         names = set(session.scalars(sa.select(Model.name)))
         assert names == {f"w{writer}-{number}" for writer in range(writers) for number in range(each)}
@@ -243,3 +266,99 @@ def test_a_failed_command_leaves_no_entry(engine: sa.Engine, now: datetime) -> N
     with db.session_scope(engine, read=True) as session:
         assert ledger.size(session) == 0
         assert session.scalars(sa.select(LedgerCheckpoint)).all() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        (
+            "INSERT INTO model (id, recorded_at, recorded_by, ledger_index, name, description, owner, purpose) "
+            "VALUES ('mod-x', '2026-01-01 00:00:00.000000', 'x', 7.5, 'forged', '', '', '')"
+        ),
+        "INSERT INTO ledger_node VALUES (1.5, 0, x'00')",
+        "INSERT INTO ledger_checkpoint VALUES ('chk-x', 3.5, '', '2026-01-01 00:00:00.000000')",
+    ],
+)
+def test_sqlite_refuses_a_place_between_two_entries(signed: sa.Engine, statement: str) -> None:
+    assert refused(signed, statement)
+    with signed.connect() as connection:  # the same statement with a whole number is taken, so the number was why
+        connection.execute(sa.text(statement.replace(".5", "2")))
+        connection.rollback()
+
+
+def test_a_forged_tail_is_not_signed_by_the_next_command(signed: sa.Engine, signer: Signer, now: datetime) -> None:
+    with db.session_scope(signed) as session:
+        add_model(session, "forged", now)  # by someone who can write to the database and has no key
+
+    def one_more(name: str, *, vouch: bool) -> LedgerCheckpoint | None:
+        with db.session_scope(signed) as session:
+            add_model(session, name, now)
+            return ledger.checkpoint(session, signer, now=now, sign_unsigned=vouch)
+
+    with pytest.raises(EvidenceError, match="1 ledger entries, 7 to 7, are not signed"):
+        one_more("honest", vouch=False)
+    with pytest.raises(EvidenceError, match="not signed"), db.session_scope(signed) as session:
+        ledger.checkpoint(session, signer, now=now)  # nor by one that records nothing
+    row = one_more("honest", vouch=True)
+    assert row is not None
+    assert row.tree_size == 9
+    assert one_more("next", vouch=False) is not None
+
+
+def test_a_forged_head_over_the_tail_does_not_lead_to_a_signature(
+    signed: sa.Engine, signer: Signer, now: datetime
+) -> None:
+    with db.session_scope(signed) as session:
+        add_model(session, "forged", now)
+        text = TreeHead(signer.name, 8, merkle.root(8, ledger.stored(session))).text()
+        note = signer.sign(text)
+        broken = note[:-10] + ("A" if note[-10] != "A" else "B") + note[-9:]
+        session.add(LedgerCheckpoint(id="chk-forged", tree_size=8, note=broken, recorded_at=now))
+    with pytest.raises(EvidenceError), db.session_scope(signed) as session:
+        ledger.checkpoint(session, signer, now=now)
+
+
+def test_entries_of_one_session_belong_to_their_own_transaction(
+    engine: sa.Engine, signer: Signer, now: datetime
+) -> None:
+    with Session(engine) as session:
+        with session.begin():
+            add_model(session, "a", now)
+            with session.begin_nested() as inner:
+                add_model(session, "undone", now)
+                inner.rollback()
+            add_model(session, "b", now)
+            assert ledger.checkpoint(session, signer, now=now) is not None
+        with session.begin():
+            add_model(session, "never signed", now)
+        with session.begin():
+            add_model(session, "c", now)
+            with pytest.raises(EvidenceError, match="2 to 2"):
+                ledger.checkpoint(session, signer, now=now)
+
+
+def test_a_kept_head_that_the_ledger_does_not_extend_stops_the_signature(
+    signed: sa.Engine, signer: Signer, now: datetime
+) -> None:
+    for head in (TreeHead(signer.name, 9, b"\1" * 32), TreeHead(signer.name, 5, b"\1" * 32)):
+        with (
+            pytest.raises(EvidenceError, match=f"kept outside the database of {head.size} entries"),
+            db.session_scope(signed) as session,
+        ):
+            ledger.checkpoint(session, signer, now=now, kept=[head])
+
+
+@pytest.mark.postgres
+def test_postgresql_signs_what_a_transaction_wrote_and_no_tail_of_unknown_origin(
+    postgres: sa.Engine, vault: Vault, signer: Signer, now: datetime
+) -> None:
+    with db.session_scope(postgres) as session:
+        assert ledger.checkpoint(session, signer, now=now) is None  # an empty ledger
+    first_rows(postgres, vault, signer, now)
+    with db.session_scope(postgres) as session:
+        forged = add_model(session, "forged", now)
+        assert by_id(session, Model, forged.id.upper()) is forged
+    with pytest.raises(EvidenceError, match="1 ledger entries, 4 to 4"), db.session_scope(postgres) as session:
+        ledger.checkpoint(session, signer, now=now)
+    with db.session_scope(postgres, read=True) as session:
+        assert [problem.kind for problem in verify(session, vault, signer.verifier).problems] == ["unsigned"]

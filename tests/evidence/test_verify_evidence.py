@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from govtool import db
 from govtool.evidence import ledger, merkle
+from govtool.evidence import verify as verify_module
 from govtool.evidence.models import EvidenceItem, LedgerCheckpoint, LedgerLeaf, LedgerNode
 from govtool.evidence.note import Signer, TreeHead, generate_key, load_signer
 from govtool.evidence.vault import Vault
@@ -240,6 +241,23 @@ def test_a_rollback_that_grew_again_is_another_history(
     (problem,) = check(newest).problems
     assert problem.kind == "witness"
     assert "not the one" in problem.detail
+    with db.session_scope(signed) as session:
+        add_model(session, "last", now)
+        head = ledger.checkpoint(session, signer, now=now)
+    assert head is not None
+    for notes in ((newest, head.note), (head.note, newest)):  # a larger head of the new history hides nothing
+        (problem,) = check(*notes).problems
+        assert (problem.kind, problem.item) == ("witness", "the kept checkpoint of 7 entries")
+
+
+def test_two_kept_heads_of_one_size_are_two_histories(check: Check, signed: sa.Engine, signer: Signer) -> None:
+    with db.session_scope(signed, read=True) as session:
+        real = session.scalars(sa.select(LedgerCheckpoint.note).order_by(LedgerCheckpoint.tree_size.desc())).first()
+    assert real is not None
+    other = signer.sign(TreeHead(signer.name, 7, b"\1" * 32).text())
+    assert check(real, real).ok
+    assert any("two histories" in problem.detail for problem in check(real, other).problems)
+    assert {"witness"} == kinds(check(other, real))
 
 
 def test_a_kept_checkpoint_with_a_bad_signature_is_named(check: Check, signer: Signer) -> None:
@@ -285,11 +303,37 @@ def test_a_checkpoint_filed_under_another_size_is_named(signed: sa.Engine, check
     assert "signed for 3 entries" in problem.detail
 
 
-def test_unsigned_entries_are_counted_and_are_no_problem(signed: sa.Engine, check: Check, now: datetime) -> None:
+def test_a_tail_that_nobody_signed_is_a_problem(signed: sa.Engine, check: Check, now: datetime) -> None:
+    """Entries and checkpoint are one transaction: who appends without signing had no key."""
     with db.session_scope(signed) as session:
-        add_model(session, "late", now)
+        add_model(session, "forged", now)
     result = check()
-    assert (result.ok, result.unsigned, result.leaves) == (True, 1, 8)
+    (problem,) = result.problems
+    assert (problem.kind, problem.item, result.unsigned, result.leaves) == ("unsigned", "ledger entry 7", 1, 8)
+    with db.session_scope(signed) as session:
+        add_model(session, "another", now)
+    assert [problem.item for problem in check().problems] == ["ledger entry 7 to 8"]
+
+
+def test_a_ledger_whose_heads_were_all_deleted_does_not_verify(signed: sa.Engine, check: Check) -> None:
+    tamper(signed, "ledger_checkpoint", "DELETE FROM ledger_checkpoint")
+    (problem,) = check().problems
+    assert (problem.kind, problem.item) == ("unsigned", "ledger entry 0 to 6")
+
+
+@pytest.mark.parametrize("place", [-0.5, 0.5, 3.5, 5.5, 6.5, 7.5, 1e9 + 0.5])
+def test_a_row_between_two_entries_is_named(
+    signed: sa.Engine, check: Check, monkeypatch: pytest.MonkeyPatch, place: float
+) -> None:
+    """SQLite keeps 5.5 in an INTEGER column. With batches of two entries, 5.5 lies between two batches."""
+    monkeypatch.setattr(verify_module, "_BATCH", 2)
+    insert = (
+        "INSERT INTO model (id, recorded_at, recorded_by, ledger_index, name, description, owner, purpose) "
+        "VALUES ('mod-forged', '2026-01-01 00:00:00.000000', 'x', :place, 'forged', '', '', '')"
+    )
+    tamper(signed, "model", "DROP TRIGGER model_whole_ledger_index", insert, place=place)
+    (problem,) = check().problems
+    assert (problem.kind, "forged" in problem.item, "no entry" in problem.detail) == ("row", True, True)
 
 
 def blob(engine: sa.Engine, vault: Vault) -> Path:
@@ -311,10 +355,11 @@ def test_an_altered_blob_is_named_as_a_person_knows_it(signed: sa.Engine, check:
 
 
 def test_a_missing_blob_is_named_for_every_record_that_needs_it(
-    signed: sa.Engine, check: Check, vault: Vault, now: datetime
+    signed: sa.Engine, check: Check, vault: Vault, signer: Signer, now: datetime
 ) -> None:
     with db.session_scope(signed) as session:
         add_exhibit(session, vault, now)
+        ledger.checkpoint(session, signer, now=now)
     blob_path = vault.local_path(next(vault.digests()))
     assert blob_path is not None
     blob_path.unlink()
@@ -331,16 +376,22 @@ def test_what_is_no_problem_is_still_counted(check: Check, vault: Vault, tmp_pat
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"kind":1,"body":{},"artifacts":[]}', b"\xff", b"[" * 100_000])
-def test_an_entry_that_is_no_record_is_named(signed: sa.Engine, check: Check, data: bytes) -> None:
+def test_an_entry_that_is_no_record_is_named(
+    signed: sa.Engine, check: Check, signer: Signer, now: datetime, data: bytes
+) -> None:
     with db.session_scope(signed) as session:
         ledger.append(session, data)
+        ledger.checkpoint(session, signer, now=now)
     (problem,) = check().problems
     assert (problem.kind, problem.item) == ("entry", "ledger entry 7")
 
 
-def test_entries_with_an_unknown_kind_or_a_bad_digest_are_named(signed: sa.Engine, check: Check) -> None:
+def test_entries_with_an_unknown_kind_or_a_bad_digest_are_named(
+    signed: sa.Engine, check: Check, signer: Signer, now: datetime
+) -> None:
     with db.session_scope(signed) as session:
         ledger.append(session, b'{"kind":"planet","body":{"id":"p1"},"artifacts":["nonsense"]}')
+        ledger.checkpoint(session, signer, now=now)
     assert {(problem.kind, problem.detail) for problem in check().problems} == {
         ("entry", "it is of a kind this govtool does not know"),
         ("blob", "not a SHA-256 digest"),

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from govtool.errors import WorkError
-from govtool.evidence.witness import Witnessed, witness, witnessed
+from govtool.evidence.note import Signer, TreeHead
+from govtool.evidence.witness import Witnessed, newest_heads, witness, witnessed
 
 
 def test_notes_come_back_in_order(tmp_path: Path) -> None:
@@ -58,3 +59,13 @@ def test_a_file_that_cannot_be_written_or_read_says_so(tmp_path: Path) -> None:
         witness(tmp_path, "a\n")
     with pytest.raises(WorkError, match="cannot be read"):
         witnessed(tmp_path)
+
+
+def test_the_newest_kept_heads_are_the_largest_with_a_valid_signature(signer: Signer) -> None:
+    small, large, twin = (TreeHead(signer.name, size, bytes([root]) * 32) for size, root in ((3, 1), (7, 2), (7, 3)))
+    notes = {head: signer.sign(head.text()) for head in (small, large, twin)}
+    forged = notes[small].replace("\n3\n", "\n9\n")
+    assert newest_heads(Witnessed(), signer.verifier) == []
+    kept = (notes[large], notes[small], forged, "garbage", notes[large])
+    assert newest_heads(Witnessed(kept), signer.verifier) == [large]
+    assert set(newest_heads(Witnessed((*kept, notes[twin])), signer.verifier)) == {large, twin}

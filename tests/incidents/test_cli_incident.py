@@ -17,10 +17,12 @@ from govtool.cli.context import Workspace, open_workspace
 from govtool.digest import rfc3339
 from govtool.evidence.models import EvidenceItem, LedgerCheckpoint
 from govtool.evidence.note import generate_key
+from govtool.incidents import engine
 from govtool.incidents.models import LogIngest
 from govtool.registry import service as registry
 
 MEMBERS = 200
+TOLD = ("--source", "gateway", "--authority", "TICKET-1")
 SAMPLES = Path(__file__).parent.parent / "samples" / "logs"
 
 
@@ -93,7 +95,7 @@ def test_a_case_from_the_alert_to_the_people_and_the_clock(run: Any, workspace: 
     calls += campaign(generator, "key:0badcafe", MEMBERS, size=100)
     log = write_log(tmp_path / "log.jsonl", calls, training(MEMBERS), model=sha256)
     case = run("open", "--title", "odd", "--model", "triage@1", "--json")["data"]["id"]
-    [row] = run("ingest", case, log, "--source", "gateway", "--json")["data"]["ingests"]
+    [row] = run("ingest", case, log, *TOLD, "--json")["data"]["ingests"]
     assert (row["n_events"], row["n_unreadable"]) == (len(calls), 0)
     found = run("detect", case[:9], "--json")["data"]
     assert found["accused"] == ["key:0badcafe"]
@@ -112,7 +114,7 @@ def test_ingest_commits_the_original_before_it_reads(
     run: Any, opened: str, workspace: Workspace, tmp_path: Path
 ) -> None:
     (tmp_path / "syslog").write_text("Jan  5 09:00:00 host something\n")
-    result = run("ingest", opened, tmp_path / "syslog", SAMPLES / "oip.jsonl", "--json", code=2)
+    result = run("ingest", opened, tmp_path / "syslog", SAMPLES / "oip.jsonl", *TOLD, "--json", code=2)
     assert [row["format"] for row in result["data"]["ingests"]] == ["oip"]
     assert result["data"]["failures"][0]["message"].startswith("the log cannot be read")
     with workspace.read() as session:
@@ -130,14 +132,14 @@ def test_a_crash_while_reading_loses_nothing(
         raise MemoryError
 
     monkeypatch.setattr("govtool.incidents.ingest.read_log", crash)
-    run("ingest", opened, SAMPLES / "oip.jsonl", code=1)
+    run("ingest", opened, SAMPLES / "oip.jsonl", *TOLD, code=1)
     with workspace.read() as session:
         [item] = session.scalars(sa.select(EvidenceItem)).all()
     assert workspace.vault.read(item.sha256) == (SAMPLES / "oip.jsonl").read_bytes()
 
 
 def test_unreadable_lines_never_fail_an_ingest_and_credentials_are_warned_of(run: Any, opened: str) -> None:
-    result = run("ingest", opened, SAMPLES / "oip.jsonl")
+    result = run("ingest", opened, SAMPLES / "oip.jsonl", *TOLD)
     assert "unreadable" in result.out
     assert "credential in clear" in result.err
     assert "sk-live" not in result.out + result.err
@@ -145,16 +147,44 @@ def test_unreadable_lines_never_fail_an_ingest_and_credentials_are_warned_of(run
 
 def test_a_log_that_is_a_link_or_absent_is_your_input(run: Any, opened: str, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(SAMPLES / "oip.jsonl")
-    assert "symbolic link" in run("ingest", opened, tmp_path / "link", code=2).err
-    assert "no such file" in run("ingest", opened, tmp_path / "absent", code=2).err.lower()
+    assert "symbolic link" in run("ingest", opened, tmp_path / "link", *TOLD, code=2).err
+    assert "no such file" in run("ingest", opened, tmp_path / "absent", *TOLD, code=2).err.lower()
+
+
+def test_a_log_is_not_taken_without_saying_from_where_and_on_what_ground(run: Any, opened: str) -> None:
+    assert "--source" in run("ingest", opened, SAMPLES / "oip.jsonl", "--authority", "T", code=2).err
+    assert "--authority" in run("ingest", opened, SAMPLES / "oip.jsonl", "--source", "s", code=2).err
+    assert "authority" in run("ingest", opened, SAMPLES / "oip.jsonl", "--source", "s", "--authority", " ", code=2).err
 
 
 def test_detect_leaves_with_zero_whatever_it_finds_and_with_two_without_a_log(run: Any, opened: str) -> None:
     run("detect", opened, code=2)
-    run("ingest", opened, SAMPLES / "openai_capture.jsonl")
+    run("ingest", opened, SAMPLES / "openai_capture.jsonl", *TOLD)
     text = run("detect", opened).out
     assert "exposure: nobody" in text
     assert "so nobody is cleared" in text  # three detectors that do not apply are no clean bill
+
+
+@pytest.mark.parametrize("command", ["detect", "scope"])
+def test_others_can_write_while_logs_are_judged(
+    run: Any, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    sha256 = register(workspace, tmp_path)
+    calls = ordinary(np.random.default_rng(3), "key:00000001", MEMBERS, visits=3)
+    log = write_log(tmp_path / "log.jsonl", calls, training(MEMBERS), model=sha256)
+    case = run("open", "--title", "odd", "--model", "triage@1", "--json")["data"]["id"]
+    run("ingest", case, log, *TOLD)
+    real, written = engine.open_events, []
+
+    def slow(*given: Any) -> Any:
+        with workspace.write() as session:
+            given_now = {"now": workspace.now, "by": "another"}
+            written.append(registry.add_model(session, "other", description="", owner="", purpose="", **given_now))
+        return real(*given)
+
+    monkeypatch.setattr(f"govtool.incidents.{command}.open_events", slow)
+    run(command, case, *(["--principal", "key:00000001"] if command == "scope" else []))
+    assert len(written) == 1
 
 
 def test_scope_before_detection_says_what_to_do(run: Any, opened: str) -> None:
@@ -164,7 +194,7 @@ def test_scope_before_detection_says_what_to_do(run: Any, opened: str) -> None:
 def test_hostile_names_in_a_log_cannot_drive_the_terminal(run: Any, opened: str, tmp_path: Path) -> None:
     record = json.loads((SAMPLES / "oip.jsonl").read_text().splitlines()[0]) | {"principal": "\x1b[2Jroot\u202e"}
     (tmp_path / "log.jsonl").write_text(json.dumps(record) + "\n")
-    run("ingest", opened, tmp_path / "log.jsonl")
+    run("ingest", opened, tmp_path / "log.jsonl", *TOLD)
     result = run("scope", opened, "--principal", "\x1b[2Jnobody", code=2)
     assert "\x1b" not in result.out + result.err
 
@@ -219,6 +249,27 @@ def test_list_and_show_tell_open_from_closed(run: Any, opened: str, workspace: W
     assert run("list", "--json")["data"][0]["closed"] is True
     assert "closed" in run("list").out
     assert run("show", opened, "--json")["data"]["instants"]["first_alert"]["at"] == "2026-01-05T08:00:00.000000Z"
+
+
+def test_a_closed_incident_can_be_reopened_and_closed_again(run: Any, opened: str, workspace: Workspace) -> None:
+    def tell(kind: str, code: int = 0) -> Any:
+        at = rfc3339(workspace.now)
+        return run("event", opened, kind, "--at", at, "--by", "A. Dubois", "--reason", "as found", code=code)
+
+    assert "is not closed" in tell("reopened", code=2).err
+    for kind, closed in (("closed", True), ("reopened", False), ("closed", True)):
+        tell(kind)
+        assert run("list", "--json")["data"][0]["closed"] is closed
+    assert run("timeline", opened).out.count("as found") == 3
+
+
+def test_the_clocks_say_which_of_them_this_version_cannot_start(run: Any, opened: str, workspace: Workspace) -> None:
+    assert "not recorded by this version" in run("clocks", opened).out
+    by_rule = {each["rule"]: each for each in run("clocks", opened, "--json")["data"]["clocks"]}
+    assert (by_rule["GDPR34-1"]["startable"], by_rule["GDPR33-72H"]["startable"]) == (False, True)
+    assert by_rule["AIA73"]["state"] == "watch"
+    run("aware", opened, "--at", rfc3339(workspace.now), "--by", "A", "--reason", "b")
+    assert "notices that were sent are not recorded" in run("clocks", opened).err
 
 
 def test_an_unknown_incident_is_your_input(run: Any) -> None:

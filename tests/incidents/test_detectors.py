@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from incident_traffic import DAY, Call, busy, campaign, clean, monitor, nightly_batch, ordinary, parquet
 
 from govtool.incidents.detect import accused, suspected
 from govtool.incidents.detectors.catalog import DETECTORS
 from govtool.incidents.detectors.interface import Context, NotApplicable, Outcome, Signal
-from govtool.incidents.detectors.robust import spread
+from govtool.incidents.detectors.robust import centre, centres_without_each, spread, spreads_without_each
 from govtool.incidents.models import Finding
 from govtool.incidents.training import Model, TrainingIndex
+from govtool.runtime import monotonic
 
 MEMBERS = 1000
 Judge = Callable[[str, list[Call]], "Outcome | NotApplicable"]
@@ -89,6 +92,20 @@ def test_volume_flags_the_busy_and_clears_the_office(judge: Judge) -> None:
 def test_volume_needs_four_principals(judge: Judge) -> None:
     outcome = judge("volume", [*office(1, clients=2), *busy(rng(), "busy")])
     assert outcome == NotApplicable("3 principals; a comparison needs at least 4")
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.5]), min_size=3, max_size=14), st.sampled_from([0.0, 0.08]))
+def test_leaving_each_out_at_once_is_leaving_it_out_alone(values: list[float], floor: float) -> None:
+    others = [values[:i] + values[i + 1 :] for i in range(len(values))]
+    assert centres_without_each(values).tolist() == pytest.approx([centre(each) for each in others])
+    assert spreads_without_each(values, floor).tolist() == pytest.approx([spread(each, floor) for each in others])
+
+
+def test_ten_thousand_principals_are_compared_with_each_other_in_no_time() -> None:
+    values = np.random.default_rng(0).random(20_000).tolist()
+    began = monotonic()
+    assert len(spreads_without_each(values, 0.0)) == 20_000
+    assert monotonic() - began < 2  # one by one it took minutes
 
 
 def test_the_spread_of_equal_values_is_the_floor_and_small_samples_are_corrected() -> None:

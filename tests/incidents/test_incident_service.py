@@ -3,12 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
+from conftest_case import Case
 from sqlalchemy.orm import Session
 
 from govtool.errors import InputError
 from govtool.incidents import service
 from govtool.incidents.instants import Instants
 from govtool.incidents.models import Incident
+from govtool.policy import facts
 
 HOUR = timedelta(hours=1)
 
@@ -140,3 +142,24 @@ def test_the_timeline_shows_notices_of_the_layer_above(session: Session, inciden
                     fields_sha256="0" * 64, report_id=report.id)  # fmt: skip
     ledger.record(session, notice, now=now, by="t")
     assert service.timeline(session, incident)[-1].text == "gdpr-article33 draft incomplete"
+
+
+def test_a_reopened_incident_is_open_for_the_gate_again(session: Session, case: Case, now: datetime) -> None:
+    def seen() -> int:
+        return len(facts._open_incidents(session, case.version))
+
+    assert seen() == 1
+    for kind, left in (("closed", 0), ("reopened", 1), ("closed", 0)):
+        add(session, case.incident, kind, now, reason="as found", now=now)
+        assert seen() == left
+        assert service.closed(session, case.incident.id) is (left == 0)
+
+
+def test_only_a_closed_incident_is_reopened_and_with_a_reason(
+    session: Session, incident: Incident, now: datetime
+) -> None:
+    with pytest.raises(InputError, match="is not closed"):
+        add(session, incident, "reopened", now, reason="more keys", now=now)
+    add(session, incident, "closed", now, reason="keys revoked", now=now)
+    with pytest.raises(InputError, match="needs its reason"):
+        add(session, incident, "reopened", now, now=now)

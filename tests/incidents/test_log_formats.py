@@ -54,7 +54,9 @@ def test_the_sample_log_gives_its_events_and_its_unreadable_lines(
     unreadable: int,
     blank: int,
 ) -> None:
-    row = ingest.ingest_log(session, vault, incident, SAMPLES / f"{name}.jsonl", now=now, by="t")
+    row = ingest.ingest_log(
+        session, vault, incident, SAMPLES / f"{name}.jsonl", source_system="s", authority="a", now=now, by="t"
+    )
     assert (row.format, row.n_events, row.n_unreadable, row.n_blank) == (name, events, unreadable, blank)
 
 

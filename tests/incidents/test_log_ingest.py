@@ -23,6 +23,7 @@ from govtool.incidents import ingest
 from govtool.incidents.models import Incident, LogIngest
 
 RECORDS = training(20)
+TOLD = {"source_system": "gateway", "authority": "TICKET-1"}
 GOOD = json.dumps(line(Call(0, "key:00000001", ("t1",)), RECORDS, number=1)).encode()
 
 
@@ -31,7 +32,7 @@ def take(session: Session, vault: Vault, incident: Incident, tmp_path: Path, now
     def take(data: bytes, *, name: str = "log.jsonl", **options: Any) -> LogIngest:
         path = tmp_path / name
         path.write_bytes(data)
-        return ingest.ingest_log(session, vault, incident, path, now=now, by="tester", **options)
+        return ingest.ingest_log(session, vault, incident, path, now=now, by="tester", **TOLD | options)
 
     return take
 
@@ -61,10 +62,9 @@ def test_the_original_is_kept_to_the_byte_and_custody_says_who_took_it(
     custody = session.scalars(
         sa.select(CustodyEvent).where(CustodyEvent.item_id == item.id).order_by(CustodyEvent.ledger_index)
     ).all()
-    assert [(each.action, each.produced_sha256) for each in custody] == [
-        ("acquire", item.sha256),
-        ("derive", row.events_sha256),
-    ]
+    assert [each.action for each in custody] == ["acquire", "derive"]
+    assert custody[0].detail["sha256"] == item.sha256
+    assert custody[1].produced_sha256 == row.events_sha256
 
 
 def test_the_original_is_recorded_before_a_log_that_cannot_be_read(
@@ -104,8 +104,27 @@ def test_a_symbolic_link_is_refused_and_nothing_is_recorded(
     (tmp_path / "real.jsonl").write_bytes(GOOD)
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
     with pytest.raises(InputError, match="symbolic link"):
-        ingest.ingest_log(session, vault, incident, tmp_path / "link.jsonl", now=now, by="t")
+        ingest.ingest_log(session, vault, incident, tmp_path / "link.jsonl", now=now, by="t", **TOLD)
     assert session.scalars(sa.select(EvidenceItem)).all() == []
+
+
+@pytest.mark.parametrize("missing", ["source_system", "authority"])
+def test_a_log_is_not_taken_without_its_source_and_authority(
+    session: Session, take: Callable[..., LogIngest], missing: str
+) -> None:
+    with pytest.raises(InputError, match=f"needs its {missing.replace('_', ' ')}"):
+        take(GOOD, **{missing: " "})
+    assert session.scalars(sa.select(EvidenceItem)).all() == []
+
+
+def test_a_file_name_that_is_no_text_is_kept_with_visible_escapes(
+    session: Session, vault: Vault, incident: Incident, tmp_path: Path, now: datetime
+) -> None:
+    path = tmp_path / os.fsdecode(b"log-\xff.jsonl")
+    path.write_bytes(GOOD)
+    item = ingest.preserve(session, vault, incident, path, **TOLD, now=now, by="t")
+    assert item.original_name == "log-\\xff.jsonl"
+    assert item.source_locator.endswith("log-\\xff.jsonl")
 
 
 def test_the_same_bytes_again_are_a_new_exhibit_of_one_blob(vault: Vault, take: Callable[..., LogIngest]) -> None:
@@ -193,7 +212,7 @@ def test_a_line_that_is_too_long_is_located_and_not_loaded(
 ) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(GOOD + b"\n" + b"x" * 5000 + b"\n" + GOOD + b"\n")
-    item = ingest.preserve(session, vault, incident, path, source_system="", authority="", now=now, by="t")
+    item = ingest.preserve(session, vault, incident, path, **TOLD, now=now, by="t")
     parsed = ingest.read_log(vault, item.sha256, case="inc", format_name="oip", now=now, longest=4000)
     assert (parsed.n_events, parsed.n_unreadable) == (2, 1)
     [bad] = [json.loads(text) for text in vault.read(parsed.unreadable_sha256).splitlines()]
@@ -230,9 +249,7 @@ def test_an_altered_original_is_not_read(
     session: Session, vault: Vault, incident: Incident, tmp_path: Path, now: datetime
 ) -> None:
     (tmp_path / "log.jsonl").write_bytes(GOOD)
-    item = ingest.preserve(
-        session, vault, incident, tmp_path / "log.jsonl", source_system="", authority="", now=now, by="t"
-    )
+    item = ingest.preserve(session, vault, incident, tmp_path / "log.jsonl", **TOLD, now=now, by="t")
     blob = vault.local_path(item.sha256)
     assert blob is not None
     os.chmod(blob, 0o640)  # noqa: PTH101 - the vault writes it read-only

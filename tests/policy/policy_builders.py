@@ -6,7 +6,7 @@ from typing import Any
 from govtool.access import Access
 from govtool.estimate import Counts, Estimate
 from govtool.policy.document import Level, Levels, MetricCheck, Policy, PolicySet, Rule, When
-from govtool.policy.facts import AttackFact, DatasetFact, DeploymentFact, Facts, ModelFact
+from govtool.policy.facts import AttackFact, DatasetFact, DeploymentFact, Facts, ModelFact, RowsFact
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 WEIGHTS = "a" * 64
@@ -63,6 +63,9 @@ def attack(name: str = "loss_threshold", found: Counts | None = None, *, age: fl
         "audited_access": (Access.PROBABILITIES,),
         "baselines": {"balanced_accuracy": 0.5, "auc": 0.5},
         "counts": found,
+        "control": "passed",
+        "members": (RowsFact(ref="visits@1", rows=1000),),
+        "nonmembers": (RowsFact(ref="held-out@1", rows=1000),),
         "artifact_sha256": WEIGHTS,
     }
     return AttackFact(**{**base, **more})
@@ -86,6 +89,7 @@ def dataset(**more: Any) -> DatasetFact:
         "owner": "me",
         "lawful_basis": "6(1)(e)",
     }
+    base |= {"trained_on": True, "rows": 1000}
     return DatasetFact(**{**base, "subject_column": "patient", **more})
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from govtool.access import Access
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
+from govtool.digest import sha256_bytes
 from govtool.estimate import Counts
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
@@ -62,6 +63,21 @@ def add_version(session: Session, vault: Vault, folder: Path, now: datetime, num
     )
 
 
+def ran(version: ModelVersion, attack: str) -> dict[str, Any]:
+    """What a run of one attack on the version's own weights and training data says of itself."""
+
+    def rows(ref: str) -> list[dict[str, Any]]:
+        return [{"dataset": ref, "sha256": sha256_bytes(ref.encode()), "count": 1000}]
+
+    return {
+        "artifact_sha256": version.artifact_sha256,
+        "endpoint": None,
+        "records": {"members": rows("visits@1"), "nonmembers": rows("held-out@1")},
+        "attacks": {attack: {}},
+        "families": {attack: "membership_inference"},
+    }
+
+
 def audit(
     session: Session,
     vault: Vault,
@@ -73,6 +89,7 @@ def audit(
     status: str = "completed",
     finished: bool = True,
     resolved: dict[str, Any] | None = None,
+    control: bool | None = True,
 ) -> AttackRecord:
     """One audit run with one attack."""
     who: dict[str, Any] = {"now": now, "by": "tester"}
@@ -82,7 +99,7 @@ def audit(
         deployment_id=None,
         access=["probabilities"],
         spec_sha256=vault.put(b"spec").sha256,
-        resolved={"artifact_sha256": version.artifact_sha256} if resolved is None else resolved,
+        resolved={**ran(version, attack), **(resolved or {})},
         seed=1,
         versions={},
     )
@@ -99,7 +116,7 @@ def audit(
         metrics={"balanced_accuracy": found.balanced_accuracy().to_dict()} if found else {},
         baselines={"balanced_accuracy": 0.5} if found else {},
         counts=asdict(found) if found else {},
-        detail={},
+        detail={"positive_control": {"passed": control}},
         caveats=["one target model"],
         evidence_sha256=vault.put(b"scores").sha256 if found else None,
         figures=[],

@@ -6,6 +6,7 @@ from policy_world import LEAKING, SOUND, add_version, audit, close, incident, re
 from govtool.access import Access
 from govtool.errors import EvidenceError
 from govtool.policy.facts import collect, from_canonical
+from govtool.policy.standing import standing
 from govtool.registry import service
 
 
@@ -69,17 +70,18 @@ def test_data_behind_a_parent_model_counts(session, vault, version, tmp_path, no
     assert facts.level == 2
 
 
-def test_the_newest_attempt_is_in_force(session, vault, version, now) -> None:
-    audit(session, vault, version, now, LEAKING)
+def test_every_attempt_is_a_fact_and_not_the_newest_alone(session, vault, version, now) -> None:
+    older = audit(session, vault, version, now, LEAKING)
     newer = audit(session, vault, version, now, SOUND)
-    assert [attack.id for attack in collect(session, version, now).attacks] == [newer.id]
+    assert [attack.id for attack in collect(session, version, now).attacks] == [older.id, newer.id]
 
 
 @pytest.mark.parametrize("status", ["not_requested", "not_applicable"])
 def test_leaving_an_attack_out_does_not_hide_what_it_found(session, vault, version, now, status: str) -> None:
     leak = audit(session, vault, version, now, LEAKING)
     audit(session, vault, version, now, status=status)
-    assert [attack.id for attack in collect(session, version, now).attacks] == [leak.id]
+    known = collect(session, version, now)
+    assert [attack.id for attack in standing(known, "membership_inference", None, now)] == [leak.id]
 
 
 def test_the_weights_are_those_that_the_run_loaded(session, vault, version, now) -> None:

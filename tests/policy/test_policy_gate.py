@@ -10,7 +10,9 @@ from govtool import resources
 from govtool.access import Access
 from govtool.digest import Sha256, canonical_json, sha256_bytes
 from govtool.errors import AmbiguousError, EvidenceError, NotFoundError
+from govtool.estimate import Counts
 from govtool.evidence.models import LedgerLeaf
+from govtool.policy import facts as known
 from govtool.policy import gate
 from govtool.policy.cases import run
 from govtool.policy.document import ExposureCheck, NoOpenIncidentCheck, When, load
@@ -200,7 +202,7 @@ def test_a_decision_is_recorded_with_all_it_rests_on(session, vault, version, sh
     leaf = session.get_one(LedgerLeaf, decision.ledger_index).data
     assert canonical_json(decision.rules) in leaf
     assert canonical_json({"artifacts": [decision.policy_sha256, decision.facts_sha256]})[1:-1] in leaf
-    assert gate.replay(vault, decision).outcome == outcome
+    assert gate.replay(session, vault, decision).outcome == outcome
 
 
 def test_a_changed_world_does_not_change_the_past(session, vault, version, shipped, now) -> None:
@@ -209,7 +211,7 @@ def test_a_changed_world_does_not_change_the_past(session, vault, version, shipp
     audit(session, vault, version, now, LEAKING)
     later = decide(session, vault, version, shipped, now + timedelta(days=200))
     assert (first.outcome, later.outcome) == ("GO", "NO-GO")
-    assert gate.replay(vault, first).outcome is GateOutcome.GO
+    assert gate.replay(session, vault, first).outcome is GateOutcome.GO
     assert gate.decisions(session, version) == [first, later]
 
 
@@ -235,7 +237,7 @@ def test_a_decision_whose_outcome_was_changed_does_not_replay(session, vault, ve
         {"model_version_id": "mv-other"},
     ):
         with pytest.raises(EvidenceError):
-            gate.replay(vault, copy(decision, **changes))
+            gate.judge_again(vault, copy(decision, **changes))
 
 
 def test_bytes_swapped_for_others_do_not_replay(session, vault, version, shipped, now) -> None:
@@ -243,11 +245,11 @@ def test_bytes_swapped_for_others_do_not_replay(session, vault, version, shipped
     decision = decide(session, vault, version, shipped, now)
     easier = vault.put(shipped.canonical().replace(b'"value":0.6', b'"value":0.9')).sha256
     with pytest.raises(EvidenceError, match="recorded NO-GO, judged again GO"):
-        gate.replay(vault, copy(decision, policy_sha256=easier))
+        gate.judge_again(vault, copy(decision, policy_sha256=easier))
     with pytest.raises(EvidenceError, match="cannot be read"):
-        gate.replay(vault, copy(decision, facts_sha256=vault.put(b"{}").sha256))
+        gate.judge_again(vault, copy(decision, facts_sha256=vault.put(b"{}").sha256))
     with pytest.raises(EvidenceError, match="missing"):
-        gate.replay(vault, copy(decision, facts_sha256=sha256_bytes(b"never stored")))
+        gate.judge_again(vault, copy(decision, facts_sha256=sha256_bytes(b"never stored")))
 
 
 def test_altered_bytes_in_the_vault_do_not_replay(session, vault, version, shipped, now) -> None:
@@ -256,7 +258,71 @@ def test_altered_bytes_in_the_vault_do_not_replay(session, vault, version, shipp
     path.chmod(0o640)
     path.write_bytes(path.read_bytes().replace(b"cardiology", b"carDiology"))
     with pytest.raises(EvidenceError, match="altered"):
-        gate.replay(vault, decision)
+        gate.replay(session, vault, decision)
+
+
+def replaced(session, decision: Decision, **values) -> Decision:
+    """The row as somebody leaves it who can write to the database: triggers gone, ledger entry untouched."""
+    session.execute(sa.text("DROP TRIGGER decision_no_update"))
+    session.execute(sa.update(Decision).where(Decision.id == decision.id).values(**values))
+    session.expire_all()
+    return gate.decision(session, decision.id)
+
+
+def test_a_decision_pointed_at_friendlier_facts_does_not_replay(session, vault, version, shipped, now) -> None:
+    """Row, facts and rules agree with each other perfectly; only the ledger tells."""
+    audit(session, vault, version, now, LEAKING)
+    decision = decide(session, vault, version, shipped, now)
+    facts = known.from_canonical(vault.read(decision.facts_sha256))
+    counts = Counts(510, 1000, 500, 1000)
+    better = facts.attacks[0].model_copy(
+        update={
+            "counts": counts,
+            "metrics": {**facts.attacks[0].metrics, "balanced_accuracy": counts.balanced_accuracy()},
+        }
+    )
+    forged = facts.model_copy(update={"attacks": (better, *facts.attacks[1:])})
+    evaluation = gate.evaluate(shipped, forged, forged.judged_at)
+    row = replaced(
+        session,
+        decision,
+        outcome=str(evaluation.outcome),
+        reason=evaluation.reason,
+        rules=[rule.to_dict() for rule in evaluation.rules],
+        facts_sha256=vault.put(forged.canonical()).sha256,
+    )
+    assert gate.judge_again(vault, row).outcome is not GateOutcome.NO_GO
+    with pytest.raises(EvidenceError, match="not what the ledger holds"):
+        gate.replay(session, vault, row)
+
+
+def test_facts_that_never_came_from_the_attack_record_do_not_replay(
+    session, vault, version, shipped, now, monkeypatch
+) -> None:
+    """Recorded properly, by a program that made its facts up."""
+    audit(session, vault, version, now, LEAKING)
+    facts = known.collect(session, version, now)
+    counts = Counts(510, 1000, 500, 1000)
+    for changes in (
+        {"counts": counts, "metrics": {"balanced_accuracy": counts.balanced_accuracy()}},
+        {"id": "atk-none"},
+        {"status": "void"},
+    ):
+        forged = facts.model_copy(update={"attacks": (facts.attacks[0].model_copy(update=changes),)})
+        monkeypatch.setattr(known, "collect", lambda *_args, forged=forged: forged)
+        row = decide(session, vault, version, shipped, now)
+        with pytest.raises(EvidenceError, match=r"say other things than|rests on is not"):
+            gate.replay(session, vault, row)
+
+
+def test_an_attack_record_changed_afterwards_does_not_replay(session, vault, version, shipped, now) -> None:
+    record = audit(session, vault, version, now, LEAKING)
+    decision = decide(session, vault, version, shipped, now)
+    session.execute(sa.text("DROP TRIGGER attack_record_no_update"))
+    session.execute(sa.text("UPDATE attack_record SET reason = 'x'"))
+    session.expire_all()
+    with pytest.raises(EvidenceError, match=f"{record.id} that {decision.id} rests on"):
+        gate.replay(session, vault, gate.decision(session, decision.id))
 
 
 def test_a_bound_may_differ_in_its_last_digits_only(session, vault, version, shipped, now) -> None:
@@ -268,9 +334,9 @@ def test_a_bound_may_differ_in_its_last_digits_only(session, vault, version, shi
         measured = {**first["measured"], "low": first["measured"]["low"] * (1 + by)}
         return copy(decision, rules=[{**first, "measured": measured}, *decision.rules[1:]])
 
-    gate.replay(vault, shifted(1e-13))
+    gate.judge_again(vault, shifted(1e-13))
     with pytest.raises(EvidenceError):
-        gate.replay(vault, shifted(1e-6))
+        gate.judge_again(vault, shifted(1e-6))
 
 
 def test_a_decision_is_found_by_its_prefix(session, vault, version, shipped, now) -> None:

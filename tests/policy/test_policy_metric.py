@@ -1,12 +1,16 @@
 """Known answers by hand. 780/1000 against 220/1000 is 78 of 100; 510 against 500 is 50.5."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from policy_builders import NOW, attack, counts, deployment, facts, inversion, metric, rule
 
 from govtool.access import Access
+from govtool.attacks import statistics
 from govtool.estimate import Counts, Estimate
-from govtool.policy.facts import ModelFact
-from govtool.policy.metric import check_metric
+from govtool.policy.facts import ModelFact, RowsFact
+from govtool.policy.metric import _widen, check_metric
 from govtool.policy.result import RuleResult
 from govtool.verdict import Verdict
 
@@ -109,11 +113,24 @@ def test_nothing_run_is_not_run() -> None:
     assert found.sentence.startswith("Nobody has tested whether an outsider can tell")
 
 
-def test_too_few_of_either_kind_is_inconclusive_whatever_the_figure() -> None:
-    few = Counts(20, 20, 0, 5000)
-    found = judge(attack(found=few), check=metric(min_n=400))
+def test_too_few_of_either_kind_cannot_pass_and_a_leak_they_show_is_a_leak() -> None:
+    """20 of 20 members told from 5,000 others: even the lower bound, 91 of 100, lies far above the limit."""
+    few = Counts(10, 20, 2500, 5000)
+    found = judge(attack(found=few), check=metric(0.9, min_n=400))
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "20 members and 5,000 non-members; the policy asks for 400 of each" in found.sentence
+    assert judge(attack(found=Counts(20, 20, 0, 5000)), check=metric(min_n=400)).verdict is Verdict.FAIL
+    assert judge(attack(found=Counts(150, 150, 0, 150)), check=metric(min_n=200)).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("members", "others", "verdict"), [(1990, 10, "INCONCLUSIVE"), (1000, 1000, "PASS")])
+def test_without_counts_each_kind_is_counted_by_the_records_named(members: int, others: int, verdict: str) -> None:
+    rows = {
+        "members": (RowsFact(ref="visits@1", rows=members),),
+        "nonmembers": (RowsFact(ref="held-out@1", rows=others),),
+    }
+    found = judge(attack(metrics=auc(0.48, 0.52), **rows), check=metric(name="mia.auc", min_n=200))
+    assert found.verdict == verdict
 
 
 def test_members_only_have_no_balanced_accuracy() -> None:
@@ -174,12 +191,39 @@ def test_a_figure_without_counts_is_judged_by_its_stored_interval(low: float, hi
     assert judge(attack(metrics=auc(low, high)), check=metric(name="mia.auc")).verdict is verdict
 
 
-def test_a_stored_interval_at_too_low_a_level_decides_nothing() -> None:
-    found = judge(attack(metrics=auc(0.48, 0.52, 0.9)), check=metric(name="mia.auc"))
+def test_two_attacks_can_decide_by_an_area_under_the_curve() -> None:
+    """Stored at 95 %, asked for at 97.5 %: the arms are widened by (2.2414 / 1.9600) squared, 1.3078."""
+    check = metric(name="mia.auc")
+    good, bad = auc(0.48, 0.52), auc(0.985, 0.995)
+    found = judge(attack(metrics=good), attack("rmia", metrics=good), check=check)
+    assert found.verdict is Verdict.PASS
+    assert found.measured is not None
+    assert (found.measured.low, found.measured.high) == pytest.approx((0.47384, 0.52616), abs=1e-5)
+    assert judge(attack(metrics=bad), attack("rmia", metrics=bad), check=check).verdict is Verdict.FAIL
+    wide = auc(0.41, 0.59)
+    assert judge(attack(metrics=wide), attack("rmia", metrics=wide), check=check).verdict is Verdict.INCONCLUSIVE
+
+
+@given(seed=st.integers(0, 10_000), shift=st.floats(-1, 4), n=st.integers(5, 60), results=st.integers(2, 20))
+def test_a_widened_interval_holds_the_one_computed_anew(seed: int, shift: float, n: int, results: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores, membership = rng.normal(size=2 * n), np.repeat([True, False], n)
+    scores[:n] += shift
+    level = 1 - 0.05 / results
+    anew = statistics.auc(scores, membership, level)
+    widened = _widen(statistics.auc(scores, membership), level)
+    assert widened.low <= anew.low + 1e-12
+    assert widened.high >= anew.high - 1e-12
+
+
+def test_a_stored_interval_that_cannot_be_widened_cannot_pass_and_can_fail() -> None:
+    def stored(low: float, high: float):
+        return attack(metrics={"auc": Estimate((low + high) / 2, low, high, 0.9, 2000, "bootstrap")})
+
+    found = judge(stored(0.48, 0.52), check=metric(name="mia.auc"))
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "stored at 90 % confidence" in found.sentence
-    two = judge(attack(metrics=auc(0.48, 0.52)), attack("rmia", metrics=auc(0.48, 0.52)), check=metric(name="mia.auc"))
-    assert two.verdict is Verdict.INCONCLUSIVE
+    assert judge(stored(0.97, 0.99), check=metric(name="mia.auc")).verdict is Verdict.FAIL
 
 
 def test_a_figure_that_could_not_be_resolved_is_inconclusive() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from govtool.digest import Sha256, sha256_file
 from govtool.errors import EvidenceError, InputError
+from govtool.registry import datafile
 from govtool.registry.datafile import read_table
 
 
@@ -162,3 +163,38 @@ def test_absent_files_folders_and_unknown_kinds_are_refused(tmp_path: Path) -> N
     }.items():
         with pytest.raises(InputError, match=words):
             read_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv"])
+@pytest.mark.parametrize("replaced", [True, False])
+def test_records_are_those_of_the_digest_even_when_the_file_changes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, replaced: bool
+) -> None:
+    """The race: whoever can write the file swaps it between the check of its digest and the reading of its records."""
+    path, other = tmp_path / f"data.{kind}", tmp_path / f"other.{kind}"
+    if kind == "npz":
+        np.savez(path, X=np.zeros((3, 2), np.float32))
+        np.savez(other, X=np.full((3, 2), 9, np.float32))
+    else:
+        path.write_text("a,b\n0,0\n0,0\n0,0\n")
+        other.write_text("a,b\n9,9\n9,9\n9,9\n")
+    expect = sha256_file(path)
+    reader = getattr(datafile, f"_read_{kind}")
+
+    def racing(*given: object) -> object:
+        if replaced:
+            other.replace(path)
+        else:
+            path.write_bytes(other.read_bytes())
+        return reader(*given)
+
+    monkeypatch.setattr(datafile, f"_read_{kind}", racing)
+    assert read_table(path, expect=expect).features.tolist() == [[0.0, 0.0]] * 3
+    with pytest.raises(EvidenceError):
+        read_table(path, expect=expect)
+
+
+def test_a_large_file_is_read_from_a_copy_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datafile, "_IN_MEMORY", 10)
+    assert read_table(npz(tmp_path, X=np.eye(3))).features.tolist() == np.eye(3).tolist()
+    assert read_table(text(tmp_path, "a,b\n1,2\n3,4\n")).features.tolist() == [[1, 2], [3, 4]]

@@ -212,6 +212,7 @@ def test_a_short_id_must_mean_one_record(session: Session, now: datetime) -> Non
         ledger.record(session, Model(id=identifier, name=name, description="", owner="", purpose=""), now=now, by="t")
     assert service.by_id(session, Model, "mod-aaa").name == "b"  # a whole id wins
     assert service.by_id(session, Model, "mod-ab").name == "c"
+    assert service.by_id(session, Model, "MOD-AB").name == "c"  # on every database, however it is typed
     with pytest.raises(AmbiguousError):
         service.by_id(session, Model, "mod-a")
     for absent in ("mod-x", "mod_ab", "mod%", ""):

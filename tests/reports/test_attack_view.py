@@ -110,6 +110,26 @@ def test_the_worked_example_counts_right_answers_by_hand() -> None:
     assert "139 right answers in 200" in text
 
 
+@pytest.mark.parametrize(("passed", "said"), [(True, "Here it passed."), (False, "and failed there"), (None, None)])
+def test_a_control_is_spoken_of_only_where_it_was_run(passed: bool | None, said: str | None) -> None:
+    row = record(detail={"positive_control": {"passed": passed, "auc": None, "how": "a planted copy"}})
+    texts = [reading.text for reading in readings([row]) if reading.figure == "Positive control"]
+    assert len(texts) == (said is not None)
+    assert said is None or said in texts[0]
+
+
+def test_a_rate_of_false_alarms_is_not_sold_as_certainty_about_each_member() -> None:
+    point = {
+        "fpr": 0.01,
+        "resolvable": True,
+        "needed_nonmembers": 100,
+        "estimate": scored(0.2, 0.3, 0.4).metrics["balanced_accuracy"],
+    }
+    [reading] = [each for each in readings([record(detail={"tpr_at_fpr": [point]})]) if "false alarms" in each.figure]
+    assert "certainty" not in reading.text
+    assert "most of them may be false alarms" in reading.text
+
+
 def test_no_example_for_a_figure_that_is_not_there() -> None:
     assert readings([record()]) == ()
     assert readings([record(status="void", metrics=scored(0.4, 0.5, 0.6).metrics)]) == ()

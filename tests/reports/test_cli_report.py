@@ -9,7 +9,8 @@ import report_samples as samples
 
 from govtool.cli import run
 from govtool.cli.context import open_workspace
-from govtool.reports import render
+from govtool.registry import service as registry
+from govtool.reports import render, service
 
 BUILD = ["report", "build", "assessment", "triage@1.2", "--out"]
 DRAFT = ["notify", "draft", "inc-portal", "--kind", "gdpr-article33", "--out"]
@@ -45,6 +46,26 @@ def test_a_pdf_is_built_listed_and_verified(workspace: Path, capsys: pytest.Capt
     (workspace / "copy.pdf").write_bytes((workspace / "triage.pdf").read_bytes() + b"x")
     assert run(["report", "verify", "copy.pdf"]) == 5
     assert "NOT GENUINE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [BUILD, DRAFT])
+def test_others_can_write_while_a_document_is_drawn(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    real, written = service.draw, []
+
+    def draw(*given: Any, **named: Any) -> bytes:
+        with open_workspace().write() as session:
+            written.append(
+                registry.add_model(
+                    session, "other", description="", owner="", purpose="", now=open_workspace().now, by="other"
+                )
+            )
+        return real(*given, **named)
+
+    monkeypatch.setattr(service, "draw", draw)
+    assert run([*words, "out.html"]) == 0
+    assert len(written) == 1
 
 
 def test_an_unknown_file_does_not_verify(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:

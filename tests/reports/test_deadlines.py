@@ -246,8 +246,27 @@ def test_an_agents_discovery_is_the_entitys_own_h15() -> None:
 
 def test_documents_are_kept_six_years_and_logs_six_months_h17_l01() -> None:
     assert of("HIPAA-6Y", zone="America/New_York", document_date=date(2026, 11, 21)).due_date == date(2032, 11, 21)
-    assert of("AIA-LOG-6M", zone="Europe/Paris", log_created=date(2026, 8, 31)).due_date == date(2027, 2, 28)
-    assert of("AIA-LOG-6M", as_of="2027-01-01T00:00Z", log_created=date(2026, 8, 31)).state is State.RUNNING
+    assert of("AIA-LOG-6M", zone="Europe/Paris", log_created=date(2028, 8, 31)).due_date == date(2029, 2, 28)
+    assert of("AIA-LOG-6M", as_of="2029-01-01T00:00Z", log_created=date(2028, 8, 31)).state is State.RUNNING
+
+
+def test_the_deferred_duty_to_keep_logs_is_not_applied_before_december_2027() -> None:
+    for day, applied in ((date(2027, 12, 1), False), (date(2027, 12, 2), True)):
+        found = clocks(Instants(), utc("2028-01-01T00:00Z"), facts=Facts(log_created=day))
+        assert ("AIA-LOG-6M" in {clock.rule.id for clock in found}) is applied
+
+
+def test_a_clock_that_this_version_cannot_start_says_so() -> None:
+    found = {clock.rule.id: clock for clock in clocks(Instants(), utc("2026-11-02T10:00Z"))}
+    for rule in ("GDPR34-1", "GDPR33-4", "GDPR33-2", "CA-AG-15D", "HIPAA-6Y"):
+        assert found[rule].state is State.NOT_STARTED
+        assert "not recorded by this version" in found[rule].explanation
+    assert "not recorded by this version" not in found["GDPR33-72H"].explanation
+    decided = {
+        clock.rule.id: clock
+        for clock in clocks(Instants(), utc("2026-11-02T10:00Z"), facts=Facts(high_risk_at=utc("2026-11-02T09:00Z")))
+    }
+    assert "not recorded by this version" not in decided["GDPR34-1"].explanation
 
 
 def test_california_has_thirty_days_and_fifteen_more_after_the_notice_c01() -> None:
@@ -302,7 +321,11 @@ def test_the_ai_act_counts_days_and_rolls_only_the_outer_limit(
 
 
 def test_the_ai_act_waits_for_a_person_to_say_that_it_applies_and_is_not_applied_before_its_date() -> None:
-    assert of("AIA73", Instants(aware=utc("2026-11-02T10:00Z"))).state is State.NOT_STARTED
+    for known in (Instants(), Instants(aware=utc("2026-11-02T10:00Z"))):
+        watched = of("AIA73", known, as_of="2027-11-02T10:00Z")
+        assert watched.state is State.WATCH  # long past, and still no alarm: nobody said that it applies
+        assert "a human decision" in watched.explanation
+    assert of("AIA73", Instants(aware=utc("2026-11-02T10:00Z")), ai_act_days=15).state is not State.WATCH
     early = clocks(Instants(aware=utc("2026-07-01T10:00Z")), utc("2026-07-02T00:00Z"), facts=Facts(ai_act_days=15))
     assert "AIA73" not in {clock.rule.id for clock in early}
 

@@ -112,7 +112,7 @@ def test_recorded_data_that_went_missing_is_said(session: Session, vault: Vault,
 def test_a_notice_is_recorded_with_its_fields(session: Session, vault: Vault, now: datetime) -> None:
     samples.model(session, vault, now)
     incident = samples.incident(session, vault, now)
-    built, row = service.draft_notice(
+    built = service.build_report(
         session,
         vault,
         "gdpr-article33",
@@ -122,6 +122,8 @@ def test_a_notice_is_recorded_with_its_fields(session: Session, vault: Vault, no
         organisation=samples.ORGANISATION,
         media="html",
     )
+    row = built.notice
+    assert row is not None
     assert (row.state, row.completeness, row.report_id) == ("draft", "incomplete", built.report.id)
     stored = {field["key"]: field for field in json.loads(vault.read(row.fields_sha256))}
     assert stored["severity"]["status"] == "to_be_determined"
@@ -131,7 +133,7 @@ def test_a_notice_is_recorded_with_its_fields(session: Session, vault: Vault, no
 
 def test_an_assessment_is_no_notice(session: Session, vault: Vault, now: datetime) -> None:
     with pytest.raises(InputError, match="unknown kind of notice"):
-        service.draft_notice(session, vault, "assessment", "x", now=now, by="x", organisation=samples.ORGANISATION)
+        service.draw_up_notice(session, vault, "assessment", "x", now=now, by="x", organisation=samples.ORGANISATION)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +153,17 @@ def test_what_cannot_be_drawn_up_leaves_no_record(
             session, vault, kind, subject, now=now, by="x", organisation=samples.ORGANISATION, media=media
         )
     assert session.scalars(sa.select(Report)).all() == []
+
+
+def test_drawing_up_alone_records_nothing(session: Session, vault: Vault, now: datetime) -> None:
+    samples.model(session, vault, now)
+    built = service.draw_up(
+        session, vault, "assessment", "triage@1.2", now=now, by="x", organisation=samples.ORGANISATION, media="html"
+    )
+    assert built.notice is None
+    assert session.scalars(sa.select(Report)).all() == []
+    service.record(session, built, now=now, by="x")
+    assert session.scalars(sa.select(Report)).all() == [built.report]
 
 
 def test_every_kind_has_its_template_and_its_own_name() -> None:

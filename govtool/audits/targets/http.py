@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +47,11 @@ class HttpTarget:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(f"not a http address: {self.url!r}")
-        if self.key and parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise InputError(f"the API key would travel unencrypted to {parts.hostname}", hint="use https://")
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            what = "the training records and the API key" if self.key else "the training records"
+            raise InputError(f"{what} would travel unencrypted to {parts.hostname}", hint="use https://")
+        # Uncompressed, so that the bytes counted against the limit are the bytes that are kept.
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         # No redirects: the key and the records are meant for this server and no other. No proxies from the environment.
         self._client = httpx.Client(headers=headers, timeout=self.timeout_s, follow_redirects=False, trust_env=False)
 
@@ -89,7 +91,7 @@ class HttpTarget:
             "datatype": "FP32",
             "data": features.ravel().tolist(),
         }
-        path = f"{self.url.rstrip('/')}/v2/models/{self.model}/infer"
+        path = f"{self.url.rstrip('/')}/v2/models/{_segment(self.model)}/infer"
         answer = self._post(path, {"inputs": [tensor]}, len(features))
         try:
             found = {item["name"]: _tensor(item, len(features)) for item in answer["outputs"]}
@@ -111,27 +113,41 @@ class HttpTarget:
                 time.sleep(min(self.backoff_s * 2**attempt, _LONGEST_WAIT_S))
             self.queries += count
             try:
-                response = self._client.post(path, json=body)
+                with self._client.stream("POST", path, json=body) as response:
+                    if response.status_code not in _RETRY_STATUS:
+                        return _body(path, response)
+                    reason = f"answers with status {response.status_code}"
             except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
                 reason = f"cannot be reached ({type(error).__name__})"
-                continue
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise WorkError(f"{path}: {type(error).__name__}") from error
-            if response.status_code in _RETRY_STATUS:
-                reason = f"answers with status {response.status_code}"
-                continue
-            return _body(path, response)
         raise WorkError(f"{path} {reason}, {_TRIES} times in a row", hint="is the server up, and is the address right?")
+
+
+def _segment(model: str) -> str:
+    """The model's name as one segment of a path: nothing in it may lead elsewhere on that server.
+
+    Raises:
+        InputError: '.' and '..', which no escaping keeps from being resolved.
+    """
+    if model in (".", ".."):
+        raise InputError(f"{model!r} is no name of a model")
+    return quote(model, safe="")
 
 
 def _body(path: str, response: Any) -> Any:
     if response.status_code != 200:  # noqa: PLR2004
         hint = "check api_key_env" if response.status_code in (401, 403) else "check the model's name on that server"
         raise WorkError(f"{path} answers with status {response.status_code}", hint=hint)
-    if len(response.content) > _MOST_BYTES:
-        raise WorkError(f"{path}: the answer is larger than {_MOST_BYTES >> 20} MiB")
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise WorkError(f"{path}: the answer is compressed, which was not asked for")
+    content = bytearray()
+    for chunk in response.iter_raw():
+        content += chunk
+        if len(content) > _MOST_BYTES:
+            raise WorkError(f"{path}: the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:
-        return json.loads(response.content)
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise WorkError(f"{path}: the answer is not JSON") from error
 

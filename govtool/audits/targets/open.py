@@ -12,6 +12,9 @@ from govtool.errors import InputError, WorkError
 from govtool.evidence.vault import Vault
 from govtool.registry.models import ModelVersion
 
+KEY_PREFIX = "GOVTOOL_"
+"""An endpoint is sent no environment variable of another name, however a spec asks for it."""
+
 ALL = reachable(frozenset({Access.WEIGHTS}))
 
 
@@ -89,8 +92,18 @@ def offered(version: ModelVersion) -> frozenset[Access]:
 
 
 def _key(name: str | None, environ: Mapping[str, str]) -> str | None:
+    """The key from the environment. Only variables made for it: a spec is a file, and must not name other secrets.
+
+    Raises:
+        InputError: another variable is named, or it is not set.
+    """
     if name is None:
         return None
+    if not name.startswith(KEY_PREFIX):
+        raise InputError(
+            f"api_key_env names {name}; a spec may send only variables that begin with {KEY_PREFIX}",
+            hint=f"export {KEY_PREFIX}API_KEY=... and write api_key_env: {KEY_PREFIX}API_KEY",
+        )
     if not environ.get(name):
         raise InputError(f"the environment variable {name} for the API key is not set")
     return environ[name]

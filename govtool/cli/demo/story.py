@@ -81,7 +81,10 @@ class Stage:
         return text
 
     def data(self, *words: str) -> Any:
-        return json.loads(self.govtool(*words, "--json"))["data"]
+        """What a script would read: the command's JSON envelope, not shown here."""
+        text = self.govtool(*words, "--json")
+        typer.secho("(JSON, read by the demo)", dim=True)
+        return json.loads(text)["data"]
 
 
 def _quoted(word: str) -> str:
@@ -250,12 +253,11 @@ def _serve(stage: Stage, parts: dict[str, train.Part]) -> Path:
 
 
 def _incident(stage: Stage, log: Path) -> Path:
-    opened = stage.data(
+    stage.govtool(
         "incident", "open", "--title", "One credential queries training records", "--model", f"{BAD}@1",
         "--deployment", f"{BAD}-partner", "--summary", "Alert from the API team: one key asks about very many different records.",
     )  # fmt: skip
-    incident = opened["id"]
-    typer.echo(f"incident {incident}")
+    incident = stage.data("incident", "list")[0]["id"]
     stage.govtool(
         "incident",
         "ingest",
@@ -266,13 +268,13 @@ def _incident(stage: Stage, log: Path) -> Path:
         "--authority",
         "incident response plan",
     )
-    found = stage.data("incident", "detect", incident)
+    stage.govtool("incident", "detect", incident)
+    found = stage.data("incident", "show", incident)
     prober = (stage.folder / "service" / "prober.txt").read_text(encoding="utf-8")
     if found["accused"] != [prober]:
         raise UnexpectedError(f"detection accused {found['accused']}, the prober was {prober}")
-    typer.echo(
-        f"accused: {', '.join(found['accused'])}; {found['run']['n_principals'] - 1} ordinary credentials not accused"
-    )
+    ordinary = found["last_detection"]["n_principals"] - 1
+    typer.echo(f"accused: {prober}, which is the prober; {ordinary} ordinary credentials not accused")
     stage.govtool("incident", "scope", incident, "--principal", prober)
     aware = rfc3339(system_clock())
     stage.govtool(

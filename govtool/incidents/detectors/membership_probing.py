@@ -11,11 +11,11 @@ Only verbatim copies count. A query that was altered in one digit is not matched
 """
 
 from collections.abc import Mapping
-from statistics import median
 from typing import Any
 
 from govtool.estimate import clopper_pearson
 from govtool.incidents.detectors.interface import Context, Kind, NotApplicable, Outcome, Signal, records
+from govtool.incidents.detectors.robust import centres_without_each
 from govtool.incidents.training import answered_by
 
 _FEWEST_RECORDS = 20
@@ -64,22 +64,30 @@ class MembershipProbing:
         caveats = ("only verbatim copies of training records are matched, not altered ones",) + (
             (f"training records not compared: {context.training.missing}",) if context.training.missing else ()
         )
-        signals = tuple(signal for row in found if (signal := self._judge(row, found, events, known)) is not None)
-        return Outcome(signals, {row["principal"]: row["members"] / row["distinct"] for row in found}, caveats)
+        shares = {row["principal"]: row["members"] / row["distinct"] for row in found}
+        totals = {key: sum(row[key] for row in found) for key in ("members", "distinct")}
+        judged = zip(found, centres_without_each(list(shares.values())).tolist(), strict=True)
+        signals = tuple(
+            signal
+            for row, usual in judged
+            if (signal := self._judge(row, usual, totals, len(found), events, known)) is not None
+        )
+        return Outcome(signals, shares, caveats)
 
-    def _judge(self, row: dict[str, Any], everyone: list[dict[str, Any]], events: Any, known: Any) -> Signal | None:
+    def _judge(
+        self, row: dict[str, Any], usual: float, totals: Mapping[str, int], everyone: int, events: Any, known: Any
+    ) -> Signal | None:
+        """Compare one principal with all others pooled; `usual` is the median of their shares."""
         from scipy.stats import fisher_exact
 
         setting = self.parameters
-        others = [other for other in everyone if other is not row]
         members, distinct = row["members"], row["distinct"]
-        other_members, other_distinct = (sum(other[key] for other in others) for key in ("members", "distinct"))
+        other_members, other_distinct = totals["members"] - members, totals["distinct"] - distinct
         if members < setting["fewest_records"] or other_distinct < setting["fewest_other_inputs"]:
             return None
         table = [[members, distinct - members], [other_members, other_distinct - other_members]]
         p = float(fisher_exact(table, alternative="greater").pvalue)
-        limit = setting["family_error"] / len(everyone)
-        usual = median(other["members"] / other["distinct"] for other in others)
+        limit = setting["family_error"] / everyone
         bar = setting["times_median"] * max(usual, setting["share_floor"])
         share = clopper_pearson(members, distinct, 0.98)
         if p >= limit or share.low <= bar or row["asked"] > setting["most_repeats"] * members:
@@ -95,7 +103,7 @@ class MembershipProbing:
             baseline_n=other_distinct,
             summary=(
                 f"{members} training records among {distinct} distinct inputs ({share.value:.1%}, 98 % interval from {share.low:.1%}); "
-                f"the {len(others)} other principals: {other_members} of {other_distinct}, median share {usual:.1%}; "
+                f"the {everyone - 1} other principals: {other_members} of {other_distinct}, median share {usual:.1%}; "
                 f"Fisher exact p = {p:.1e}, limit {limit:.1e}"
             ),
             counter_evidence=(

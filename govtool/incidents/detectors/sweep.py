@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from govtool.incidents.detectors.interface import Context, Kind, NotApplicable, Outcome, Signal, records
-from govtool.incidents.detectors.robust import centre, spread
+from govtool.incidents.detectors.robust import centre, centres_without_each, spreads_without_each
 
 _RANDOM = 0.344  # exponential gaps: 1 - (ln 4 - ln 4/3) / (ln 4 + ln 4/3)
 _SESSION_US = 1800 * 1_000_000
@@ -43,22 +43,22 @@ class Sweep:
         for row in found:
             paces.setdefault(row["principal"], []).append(_evenness(row))
         usual = {who: centre(values) for who, values in paces.items()}
-        signals = []
-        for who in sorted(usual):
-            limit, others = self._limit(who, usual)
-            swept = [row for row in found if row["principal"] == who and self._is_sweep(row, limit)]
-            if swept:
-                signals.append(_signal(swept, limit, others, marked, events))
+        limits, others = self._limits(usual), len(usual) - 1
+        swept: dict[str, list[dict[str, Any]]] = {}
+        for row in found:
+            if self._is_sweep(row, limits[row["principal"]]):
+                swept.setdefault(row["principal"], []).append(row)
+        signals = [_signal(swept[who], limits[who], others, marked, events) for who in sorted(swept)]
         return Outcome(tuple(signals), {who: max(values) for who, values in paces.items()})
 
-    def _limit(self, who: str, usual: Mapping[str, float]) -> tuple[float, int]:
-        """The evenness above which this principal stands out, and how many others that rests on."""
-        setting = self.parameters
-        others = [even for name, even in usual.items() if name != who]
-        if len(others) < setting["fewest_others"]:
-            return _RANDOM + setting["spreads"] * setting["spread_floor"], len(others)
-        middle = max(_RANDOM, centre(others))
-        return middle + setting["spreads"] * spread(others, setting["spread_floor"]), len(others)
+    def _limits(self, usual: Mapping[str, float]) -> dict[str, float]:
+        """The evenness above which each principal stands out from all the others."""
+        setting, values = self.parameters, list(usual.values())
+        if len(values) - 1 < setting["fewest_others"]:
+            return dict.fromkeys(usual, _RANDOM + setting["spreads"] * setting["spread_floor"])
+        middles = centres_without_each(values).clip(min=_RANDOM)
+        limits = middles + setting["spreads"] * spreads_without_each(values, setting["spread_floor"])
+        return dict(zip(usual, limits.tolist(), strict=True))
 
     def _is_sweep(self, row: dict[str, Any], limit: float) -> bool:
         setting = self.parameters
