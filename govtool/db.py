@@ -78,7 +78,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):  # asked first: a read-only file cannot be set
+        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # committed evidence survives power loss
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

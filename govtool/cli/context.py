@@ -1,5 +1,6 @@
 """The open workspace that a command works in: settings, database, vault, key, clock and actor."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +46,25 @@ class Workspace:
         prefix = "sqlite:///"
         if url.startswith(prefix) and not url.startswith(prefix + "/"):
             url = prefix + str(self.root / url.removeprefix(prefix))
+        if self._read_only_media:
+            url = f"sqlite:///file:{self.database_file}?mode=ro&immutable=1&uri=true"
         return db.make_engine(url)
+
+    @property
+    def _read_only_media(self) -> bool:
+        """Evidence is examined on read-only copies: SQLite then needs to be told, unless a journal still has to be merged."""
+        file = self.database_file
+        if file is None or not file.exists() or (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+            return False
+        journal = file.with_name(file.name + "-wal")
+        return not (journal.exists() and journal.stat().st_size)
+
+    @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None for a database server."""
+        prefix = "sqlite:///"
+        url = self.settings.database_url
+        return self.root / url.removeprefix(prefix) if url.startswith(prefix) else None
 
     @cached_property
     def vault(self) -> Vault:
@@ -99,6 +118,12 @@ def open_workspace(start: Path | None = None) -> Workspace:
     """
     root = settings.find_root(start or Path.cwd())
     workspace = Workspace(settings.resolve(root))
+    file = workspace.database_file
+    if file is not None and not file.exists():  # connecting would leave an empty one, which looks like a new beginning
+        raise InputError(
+            f"the database {file} is missing",
+            hint="restore it from your backup; or, if nothing was recorded, govtool db upgrade",
+        )
     try:
         revision = db.current_revision(workspace.engine)
     except sa.exc.OperationalError as error:

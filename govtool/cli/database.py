@@ -16,8 +16,15 @@ app = typer.Typer(help="The database schema.", no_args_is_help=True)
 def upgrade(as_json: JsonFlag = False) -> None:
     """Bring the database to this version's schema."""
     from govtool import db
+    from govtool.errors import InputError
 
     workspace = _workspace()
+    file = workspace.database_file
+    if file is not None and not file.exists() and workspace.checkpoints.exists():
+        raise InputError(
+            f"the database {file} is missing, but {workspace.checkpoints.name} says that there was one",
+            hint="restore it from your backup: an empty ledger cannot continue a signed one",
+        )
     db.upgrade(workspace.engine)
     revision = db.current_revision(workspace.engine)
     show("db.upgrade/1", {"revision": revision}, f"database at revision {revision}", as_json=as_json)

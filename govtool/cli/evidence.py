@@ -14,20 +14,48 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Verify evidence, show its custody, prove single records to others.", no_args_is_help=True)
 
 
-@app.command("verify", epilog=examples("govtool evidence verify", "govtool evidence verify --json"))
-def verify(as_json: JsonFlag = False) -> None:
-    """Recompute the ledger, every signature, every row and every byte in the vault. Exit code 5 if anything differs."""
+@app.command(
+    "verify",
+    epilog=examples(
+        "govtool evidence verify",
+        "govtool evidence verify --json",
+        "govtool evidence verify --key VKEY --checkpoints /mnt/counsel/checkpoints.log",
+    ),
+)
+def verify(
+    key: Annotated[
+        str | None, typer.Option(help="The verifier key, as `govtool init` printed it; else the workspace's own key.")
+    ] = None,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Kept checkpoints to hold the ledger to; else the workspace's checkpoints.log.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Recompute the ledger, every signature, every row and every byte in the vault. Exit code 5 if anything differs.
+
+    With the key and checkpoints that you kept elsewhere, the answer does not rest on anything the workspace says.
+    """
+    from dataclasses import replace
+
     from govtool.cli.context import open_workspace
+    from govtool.evidence.note import Verifier
+    from govtool.evidence.verify import Problem
     from govtool.evidence.verify import verify as verify_all
     from govtool.evidence.witness import witnessed
 
     workspace = open_workspace()
-    kept = witnessed(workspace.checkpoints)  # before the snapshot, see verify
-    verifier = workspace.signer.verifier
+    source = checkpoints or workspace.checkpoints
+    kept = witnessed(source)  # before the snapshot, see verify
+    verifier = Verifier.decode(key) if key else workspace.signer.verifier
     with workspace.read() as session:
         result = verify_all(
             session, workspace.vault, verifier, witnessed=kept, progress=_progress if is_terminal() else None
         )
+    if result.checkpoints > 1 and not source.is_file():  # a crash may lose the first line, never the file after it
+        lost = Problem(
+            "witness", str(source), "missing, although checkpoints were signed: a rollback would go unnoticed"
+        )
+        result = replace(result, problems=(*result.problems, lost))
     data = {
         "ok": result.ok,
         "entries": result.leaves,
