@@ -98,7 +98,11 @@ def assess(
     control: Mapping[str, Any] | None = params.get("positive_control")
     membership = data.membership
     counts = statistics.counts_at(scores, membership, threshold.value) if threshold else None
-    held_out = statistics.held_out_counts(scores, membership, rng).balanced_accuracy() if counts else None
+    _line, own_counts = statistics.held_out(scores, membership, rng)
+    held_out = own_counts.balanced_accuracy() if counts else None
+    misfit = _misfit(counts, statistics.auc(scores, membership), held_out) if counts and held_out else ""
+    if misfit:
+        counts = own_counts
     points = [operating_point.tpr_at_fpr(scores, membership, rate) for rate in FALSE_POSITIVE_RATES]
     metrics: dict[str, Estimate] = {"auc": statistics.auc(scores, membership)}
     baselines = {"auc": 0.5}
@@ -109,7 +113,6 @@ def assess(
         if point.fpr == HEADLINE_RATE and point.estimate:
             metrics[f"tpr_at_fpr_{point.fpr}"] = point.estimate
             baselines[f"tpr_at_fpr_{point.fpr}"] = point.fpr
-    misfit = _misfit(counts, metrics["auc"], held_out) if counts and held_out else ""
     references = data.references
     return AttackResult(
         attack=attack,
@@ -134,8 +137,8 @@ def assess(
             "mismatch": dict(references.mismatch) if references else {},
             **(detail or {}),
         },
-        caveats=[*caveats, *checked.caveats, *_caveats(data, scores, control), *ALWAYS],
-        void=checked.void or _failed(control) or misfit,
+        caveats=[*([misfit] if misfit else []), *caveats, *checked.caveats, *_caveats(data, scores, control), *ALWAYS],
+        void=checked.void or _failed(control),
     )
 
 
@@ -149,23 +152,28 @@ def _failed(control: Mapping[str, Any] | None) -> str:
 def _misfit(counts: Counts, auc: Estimate, held_out: Estimate) -> str:
     """A threshold that was brought from elsewhere and misses this model's scores would make a leak look like none.
 
+    Where it does, the figure is taken at the yardstick instead, and this sentence is a caveat.
+
     The yardstick is the best threshold of one random half of the same records, on the other half; with few records it can
     show little, but a threshold that tells nobody apart shows itself.
     """
     transferred = counts.balanced_accuracy()
-    start = "the transferred threshold does not fit this model: it"
-    advice = "train the references by the target's own recipe"
+    start = "The transferred threshold does not fit this model: it"
+    advice = (
+        "so the figure is taken at a threshold chosen on a random half of these records and scored on the other half. "
+        "Train the references by the target's own recipe"
+    )
     called = counts.true_positives + counts.false_positives
     if called in (0, counts.members + counts.nonmembers) and auc.low > validity.CHANCE:
         return (
             f"{start} calls {'every' if called else 'no'} record a member, while the scores do tell members from "
-            f"non-members (AUC {auc.value:.3f}, at least {auc.low:.3f}); {advice}"
+            f"non-members (AUC {auc.value:.3f}, at least {auc.low:.3f}); {advice}."
         )
     if held_out.low > transferred.high:
         return (
             f"{start} sorts {transferred.value:.1%} of an equal mix of members and non-members correctly (at most "
             f"{transferred.high:.1%}), and a threshold chosen on half of these records sorts {held_out.value:.1%} of the "
-            f"other half (at least {held_out.low:.1%}); {advice}"
+            f"other half (at least {held_out.low:.1%}); {advice}."
         )
     return ""
 

@@ -124,18 +124,18 @@ def best_threshold(scores: FloatArray, membership: Mask) -> float:
     return float((curve.thresholds[best] + curve.thresholds[after]) / 2)
 
 
-def held_out_counts(scores: FloatArray, membership: Mask, rng: np.random.Generator) -> Counts:
-    """What the best threshold of one random half of the records does on the other half.
+def held_out(scores: FloatArray, membership: Mask, rng: np.random.Generator) -> tuple[float, Counts]:
+    """The best threshold of one random half of the records, and what it does on the other half.
 
-    Needs to know who is a member, which no attacker does, so it is a check of transferred thresholds and no figure of
-    the attack. Needs two members and two non-members.
+    Choosing it needs to know who is a member, which no attacker does: it is the auditor's threshold, honest because it
+    was not chosen on the records it is scored on. Needs two members and two non-members.
     """
     scores, membership = np.asarray(scores, dtype=np.float64), np.asarray(membership, dtype=np.bool_)
     chosen = np.zeros(len(scores), dtype=bool)
     for group in (np.flatnonzero(membership), np.flatnonzero(~membership)):
         chosen[rng.permutation(group)[: len(group) // 2]] = True
     threshold = best_threshold(scores[chosen], membership[chosen])
-    return counts_at(scores[~chosen], membership[~chosen], threshold)
+    return threshold, counts_at(scores[~chosen], membership[~chosen], threshold)
 
 
 def _in_order(scores: FloatArray, membership: Mask) -> tuple[FloatArray, Mask]:

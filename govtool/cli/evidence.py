@@ -39,7 +39,7 @@ def verify(
 
     from govtool.cli.context import open_workspace
     from govtool.evidence.note import Verifier
-    from govtool.evidence.verify import Problem
+    from govtool.evidence.tree import Problem
     from govtool.evidence.verify import verify as verify_all
     from govtool.evidence.witness import witnessed
 

@@ -174,24 +174,29 @@ def with_threshold(data: AttackData, line: float) -> AttackData:
     return replace(data, references=replace(held, log_probabilities=drawn, phi=drawn))
 
 
-def test_a_threshold_that_calls_everyone_a_member_voids_the_figures_of_a_leaking_model() -> None:
+def test_a_threshold_that_calls_everyone_a_member_does_not_hide_a_leak() -> None:
     """References by nearest neighbours answer 0 or nearly never, so the line falls at -372, below every score of a
     network. The AUC was .91, the balanced accuracy .500, the control passed, and the model went out."""
     target, data = planted()
     found = attack(target, with_threshold(data, -372.0))
-    assert found.metrics["balanced_accuracy"].value == 0.5
     assert found.metrics["auc"].low > 0.8
-    assert "calls every record a member" in found.void
-    assert found.detail["threshold_misfit"] == found.void
+    assert (
+        found.metrics["balanced_accuracy"].low > 0.6
+    )  # at the auditor's threshold, from the half it was not chosen on
+    assert found.counts is not None
+    assert found.counts.members == len(data.members) - len(data.members) // 2
+    assert "calls every record a member" in found.caveats[0]
+    assert found.void == ""
 
 
-def test_a_threshold_in_the_wrong_place_voids_the_figures_and_says_why() -> None:
+def test_a_threshold_in_the_wrong_place_is_replaced_and_says_why() -> None:
     target, data = planted()
     found = attack(target, with_threshold(data, -9.0))
     held_out = found.detail["held_out_balanced_accuracy"]
-    assert held_out["low"] > found.metrics["balanced_accuracy"].high
-    assert "the transferred threshold does not fit this model" in found.void
-    assert f"{held_out['value']:.1%} of the other half" in found.void
+    assert held_out == found.metrics["balanced_accuracy"].to_dict()
+    assert "The transferred threshold does not fit this model" in found.caveats[0]
+    assert f"{held_out['value']:.1%} of the other half" in found.caveats[0]
+    assert "random half" in found.caveats[0]
 
 
 def test_a_private_model_is_not_void_for_a_useless_threshold() -> None:

@@ -46,11 +46,10 @@ def test_references_of_another_kind_do_not_pass_unnoticed() -> None:
     trained = control.train_control(planned, FOREST, data, ACCESS, 2, 1, neighbours)
     judged = control.judge(trained, ATTACKS["loss_threshold"], {}, np.random.default_rng(0))
     assert judged["auc"]["low"] > 0.6
-    assert judged["balanced_accuracy"]["value"] == 0.5
-    assert "does not find it, and the attack notices that" in judged["how"]
+    assert judged["balanced_accuracy"]["low"] > 0.5  # at the auditor's threshold, which stands in
     found = ATTACKS["loss_threshold"].run(trained.target, trained.data, {}, np.random.default_rng(0))
     assert isinstance(found, AttackResult)
-    assert "calls every record a member" in found.void
+    assert "calls every record a member" in found.caveats[0]
 
 
 def test_planted_labels_are_wrong_and_in_both_halves() -> None:
