@@ -1,11 +1,14 @@
 """govtool audit: attack a registered model version and look at what came of it."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
 from govtool.cli.output import JsonFlag, examples, is_terminal, note, show, table
+
+if TYPE_CHECKING:
+    from govtool.audits.runner import RunSummary
 
 app = typer.Typer(help="Attack a model version and remember what came of it.", no_args_is_help=True)
 
@@ -34,7 +37,7 @@ def run(
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the attacks that the spec asks for. Leaves 0 when they ran, whatever they found."""
+    """Run the attacks that the spec asks for. Leaves 0 when any gave a usable figure, 4 when none did, whatever it is."""
     from govtool.attacks.catalog import ATTACKS
     from govtool.audits import runner
     from govtool.audits import spec as specs
@@ -69,7 +72,7 @@ def run(
     )
     if done.status == "completed":
         note(f"next: govtool audit show {done.run_id}, then govtool gate check {done.model}")
-    show("audit.run/1", _plain(done), text, as_json=as_json, exit_code=0 if done.status == "completed" else 6)
+    show("audit.run/1", _plain(done), text, as_json=as_json, exit_code=_exit_code(done))
 
 
 @app.command("list", epilog=examples("govtool audit list", "govtool audit list --model triage@1.2 --json"))
@@ -191,6 +194,12 @@ def _headline(metrics: Any) -> str:
 
 def _interval(found: Any) -> str:
     return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
+def _exit_code(done: "RunSummary") -> int:
+    if done.status != "completed":
+        return 6
+    return 0 if any(found.status == "completed" for found in done.attacks) else 4
 
 
 def _plain(done: Any) -> dict[str, Any]:

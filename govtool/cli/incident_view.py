@@ -97,7 +97,9 @@ def detection_text(run: "DetectionRun", findings: "list[Finding]", named: list[s
         ]
         parts += [f"  against it: {each}" for each in row.counter_evidence]
         parts += [f"  {row.technique}"]
-    parts += ["", f"exposure: {_names(named)}", f"suspicion only, look at them: {_names(suspected)}"]
+    looked = any(each["kind"] == "exposure" and each["status"] == "completed" for each in run.detectors)
+    exposed = _names(named) if looked else "not examined (see the reason above), so nobody is cleared of it"
+    parts += ["", f"exposure: {exposed}", f"suspicion only, look at them: {_names(suspected)}"]
     flagged = {row.principal for row in findings}
     if any(each["status"] == "completed" for each in run.detectors):
         parts.append(

@@ -12,7 +12,7 @@ from govtool import __version__
 from govtool.audits.models import AttackRecord
 from govtool.errors import EvidenceError
 from govtool.evidence import ledger
-from govtool.evidence.vault import Vault
+from govtool.evidence.vault import BlobState, Vault
 from govtool.policy import document
 from govtool.policy import facts as known
 from govtool.policy.checks import CHECKS
@@ -104,8 +104,16 @@ def _reason(results: list[RuleResult]) -> str:
 def decide(
     session: Session, vault: Vault, version: ModelVersion, policy_set: PolicySet, *, now: datetime, by: str
 ) -> Decision:
-    """Judge the version on what is known now, and record the decision with everything it was made from."""
+    """Judge the version on what is known now, and record the decision with everything it was made from.
+
+    Raises:
+        EvidenceError: a measurement is not what the ledger holds, or its score vectors are missing or altered: on such
+            evidence nothing is decided.
+    """
     facts = known.collect(session, version, now)
+    for fact in facts.attacks:
+        if fact.metrics or fact.counts is not None:
+            _must_be_whole(session, vault, fact)
     evaluation = evaluate(policy_set, facts, now)
     return ledger.record(
         session,
@@ -123,6 +131,15 @@ def decide(
         now=now,
         by=by,
     )
+
+
+def _must_be_whole(session: Session, vault: Vault, fact: AttackFact) -> None:
+    record = session.get(AttackRecord, fact.id)
+    if record is None or not ledger.stands(session, record):
+        raise EvidenceError(f"the attack record {fact.id or '(none)'} is not what the ledger holds", hint=_VERIFY)
+    digest = record.evidence_sha256
+    if digest and (state := vault.state(digest)) is not BlobState.WHOLE:
+        raise EvidenceError(f"the score vectors of {record.id} are {state} in the vault", where=digest, hint=_VERIFY)
 
 
 def replay(session: Session, vault: Vault, decision: Decision) -> Evaluation:

@@ -55,6 +55,14 @@ def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) ->
     verdict = combine(one.verdict for one in judged)
     decisive = max((one for one in judged if one.verdict is verdict), key=lambda one: _weight(one, verdict))
     sentence = decisive.sentence
+    tried = {attack.attack for attack in attempted}
+    left_out = sorted({attack.attack for attack in counting if attack.status == "not_requested"} - tried)
+    if verdict is Verdict.PASS and left_out:
+        # Else asking for fewer attacks would make passing easier.
+        sentence = (
+            f"No spec asked for {' or '.join(left_out)}, which applies here, so passing the others does not decide it."
+        )
+        return result.of(rule, Verdict.NOT_RUN, sentence, limit=limit, evidence=_ids(counting))
     if verdict is Verdict.PASS and decisive.estimate is not None:
         sentence = _passed(facts, decisive, decisive.estimate, check, metric, completed)
     runs = words.every_run(len({attack.attack for attack in completed}), len(completed))

@@ -48,6 +48,8 @@ RELATIONS = [
 AUDIENCES = ("internal", "partner", "public")
 ENVIRONMENTS = ("development", "staging", "production")
 
+_NOT_PERSONAL = (0, 1)
+
 Row = TypeVar("Row", bound=EvidenceRow)
 
 
@@ -110,6 +112,11 @@ def add_dataset_version(
 
     if level is not None and level not in range(4):
         raise InputError(f"classification level {level} is not 0, 1, 2 or 3")
+    if level in _NOT_PERSONAL and (subject or subject_categories or sensitive_categories or class_unit == "person"):
+        raise InputError(
+            f"level {level} says that this is not personal data, but it names people or sensitive categories",
+            hint="classify it as 2 or 3, or leave the level out: unknown counts as the strictest",
+        )
     if class_unit not in ("person", "group", "unknown"):
         raise InputError(f"class unit {class_unit!r} is not person, group or unknown")
     digest = sha256_file(path) if path.is_file() else None

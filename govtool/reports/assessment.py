@@ -15,6 +15,7 @@ from govtool.audits.models import AuditRun
 from govtool.audits.service import latest_records
 from govtool.digest import rfc3339
 from govtool.evidence.vault import Vault
+from govtool.policy import facts
 from govtool.policy.models import Decision
 from govtool.registry import service
 from govtool.registry.models import ModelVersion
@@ -98,7 +99,7 @@ def build(
             engine=f"govtool {__version__}",
         ),
         verdict=verdict_view(decision),
-        remarks=_remarks(session, version, runs, decision),
+        remarks=_remarks(session, vault, version, runs, decision, now),
         facts=_facts(version, decision, runs),
         findings=tuple(
             Finding(view.title, view.finding or f"Void, not to be used. {view.reason}", view.leak, view.record_id)
@@ -167,14 +168,41 @@ def _facts(version: ModelVersion, decision: Decision | None, runs: list[AuditRun
     return tuple(facts)
 
 
+_WATCHED = {
+    "level": "its classification",
+    "datasets": "the data it was made from",
+    "deployments": "its deployments",
+    "open_incidents": "its open incidents",
+}
+
+
+def _changed_since(
+    session: Session, vault: Vault, version: ModelVersion, decision: Decision, now: datetime
+) -> list[str]:
+    """Which of the facts that were judged are no longer so. Newer audits are told apart by their own remark."""
+    judged = facts.from_canonical(vault.read(decision.facts_sha256))
+    current = facts.collect(session, version, now)
+    return [words for name, words in _WATCHED.items() if getattr(judged, name) != getattr(current, name)]
+
+
 def _remarks(
-    session: Session, version: ModelVersion, runs: list[AuditRun], decision: Decision | None
+    session: Session,
+    vault: Vault,
+    version: ModelVersion,
+    runs: list[AuditRun],
+    decision: Decision | None,
+    now: datetime,
 ) -> tuple[str, ...]:
     remarks = []
     newer = [] if decision is None else [run.id for run in runs if run.ledger_index > decision.ledger_index]
     if newer:
         remarks.append(
             f"Audited again after the decision ({', '.join(newer)}): the figures below were not judged by it. "
+            f"Judge again: govtool gate check {f.tidy(version.ref)}"
+        )
+    if decision is not None and (changed := _changed_since(session, vault, version, decision, now)):
+        remarks.append(
+            f"Since the decision the register has changed ({', '.join(changed)}), so it may no longer hold. "
             f"Judge again: govtool gate check {f.tidy(version.ref)}"
         )
     remarks.extend(

@@ -161,7 +161,7 @@ def test_detect_leaves_with_zero_whatever_it_finds_and_with_two_without_a_log(ru
     run("detect", opened, code=2)
     run("ingest", opened, SAMPLES / "openai_capture.jsonl", *TOLD)
     text = run("detect", opened).out
-    assert "exposure: nobody" in text
+    assert "exposure: not examined" in text
     assert "so nobody is cleared" in text  # three detectors that do not apply are no clean bill
 
 

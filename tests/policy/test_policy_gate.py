@@ -310,6 +310,7 @@ def test_facts_that_never_came_from_the_attack_record_do_not_replay(
     ):
         forged = facts.model_copy(update={"attacks": (facts.attacks[0].model_copy(update=changes),)})
         monkeypatch.setattr(known, "collect", lambda *_args, forged=forged: forged)
+        monkeypatch.setattr(gate, "_must_be_whole", lambda *_args: None)  # the forger's program does not look
         row = decide(session, vault, version, shipped, now)
         with pytest.raises(EvidenceError, match=r"say other things than|rests on is not"):
             gate.replay(session, vault, row)
@@ -347,3 +348,10 @@ def test_a_decision_is_found_by_its_prefix(session, vault, version, shipped, now
     decide(session, vault, version, shipped, now)
     with pytest.raises(AmbiguousError):
         gate.decision(session, "dec-")
+
+
+def test_nothing_is_decided_on_score_vectors_that_are_gone(session, vault, version, shipped, now) -> None:
+    record = audit(session, vault, version, now, SOUND)
+    vault.local_path(record.evidence_sha256).unlink()
+    with pytest.raises(EvidenceError, match="missing in the vault"):
+        decide(session, vault, version, shipped, now)

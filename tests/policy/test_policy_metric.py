@@ -98,13 +98,20 @@ def test_the_numbers_of_a_void_record_are_not_used() -> None:
     assert judge(attack(found=SOUND, status="void", reason="shifted")).measured is None
 
 
-@pytest.mark.parametrize("status", ["not_requested", "not_applicable"])
-def test_what_was_not_attempted_is_neutral_beside_a_result_and_not_run_alone(status: str) -> None:
-    idle = attack("rmia", status=status, reason="needs probabilities")
+def test_what_does_not_apply_is_neutral_beside_a_result_and_not_run_alone() -> None:
+    idle = attack("rmia", status="not_applicable", reason="needs probabilities")
     assert judge(attack(found=SOUND), idle).verdict is Verdict.PASS
     alone = judge(idle)
     assert alone.verdict is Verdict.NOT_RUN
     assert "rmia: needs probabilities" in alone.sentence
+
+
+def test_asking_for_fewer_attacks_never_makes_passing_easier() -> None:
+    left_out = attack("rmia", status="not_requested", reason="the spec did not ask for it")
+    found = judge(attack(found=SOUND), left_out)
+    assert found.verdict is Verdict.NOT_RUN
+    assert "rmia" in found.sentence
+    assert judge(attack(found=LEAKING), left_out).verdict is Verdict.FAIL
 
 
 def test_nothing_run_is_not_run() -> None:

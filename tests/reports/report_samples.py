@@ -12,6 +12,7 @@ from govtool.estimate import Counts, Estimate, clopper_pearson
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer
 from govtool.evidence.vault import Vault
+from govtool.policy.facts import collect
 from govtool.policy.models import Decision
 from govtool.registry.models import Dataset, DatasetVersion, Deployment, LineageEdge, Model, ModelVersion
 from govtool.settings import Contact, Organisation
@@ -237,7 +238,8 @@ def _record(attack: str, family: str, **given: Any) -> AttackRecord:
 
 def decision(session: Session, vault: Vault, now: datetime, *, outcome: str = "NO-GO") -> Decision:
     """A decision of four rules, one of each kind of verdict."""
-    policy, facts = vault.put(b'{"policy":1}'), vault.put(b'{"facts":1}')
+    judged = collect(session, session.get_one(ModelVersion, "mv-triage12000"), now - timedelta(days=1))
+    policy, facts = vault.put(b'{"policy":1}'), vault.put(judged.canonical())
     accuracy = Estimate(0.6927, 0.6741, 0.7109, 0.95, 3000, "Clopper-Pearson on TPR and FPR, Bonferroni")
     rules = [
         _rule("membership-accuracy", "Membership inference stays near chance", "block", "FAIL",

@@ -146,3 +146,16 @@ def test_the_attached_values_name_their_records_and_hold_no_drawing(
     assert attack["metrics"][0]["estimate"]["n"] == 3000
     assert "roc" not in attack
     assert "uri" not in json.dumps(data)
+
+
+def test_a_register_that_changed_after_the_decision_is_pointed_out(
+    session: Session, vault: Vault, now: datetime
+) -> None:
+    samples.model(session, vault, now)
+    samples.audit(session, vault, now)
+    samples.decision(session, vault, now, outcome="GO")
+    before = build(session, vault, now)
+    assert not any("register has changed" in remark for remark in before.remarks)
+    samples.incident(session, vault, now)
+    after = build(session, vault, now)
+    assert any("its open incidents" in remark for remark in after.remarks)
