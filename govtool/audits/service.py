@@ -13,6 +13,13 @@ TRIED = ("completed", "void", "not_testable", "failed")
 _WEIGHT = {**dict.fromkeys(TRIED, 2), "not_applicable": 1, "not_requested": 0}
 
 
+def runnable_families() -> frozenset[str]:
+    """The families of attack that this version of govtool can run at all."""
+    from govtool.attacks.catalog import ATTACKS
+
+    return frozenset(attack.family for attack in ATTACKS.values())
+
+
 def runs(session: Session, version: ModelVersion | None = None) -> Sequence[AuditRun]:
     """Newest first."""
     query = sa.select(AuditRun).order_by(AuditRun.ledger_index.desc())

@@ -74,9 +74,11 @@ def finding(record: AttackRecord) -> tuple[str, bool]:
             f"The attack worked under access to {access}: {label} {f.figure(name, estimate)} "
             f"({f.bounds(name, estimate)} at {sure}, n{f.NB}={f.NB}{estimate.n:,}), where no attack at all scores {f.value_of(name, baseline)}."
         ), True
+    guessing = "" if baseline is None else f", while no attack at all scores {f.value_of(name, baseline)}"
     return (
-        f"The test found no {label} above {f.value_of(name, estimate.high)} at {sure} under access to {access} "
-        f"(n{f.NB}={f.NB}{estimate.n:,}). It says nothing about other attacks or other access."
+        f"No leak was shown: {label} {f.figure(name, estimate)} "
+        f"({f.bounds(name, estimate)} at {sure}, n{f.NB}={f.NB}{estimate.n:,}) under access to {access}{guessing}. "
+        f"A figure up to {f.value_of(name, estimate.high)} is not ruled out, nor is anything said about other attacks or other access."
     ), False
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
+from govtool.audits.service import runnable_families
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title, status_badge
 from govtool.reports.view import Badge
@@ -49,11 +50,12 @@ class GapRow:
 
 def coverage(records: Sequence[AttackRecord], *, any_run: bool) -> tuple[CoverageRow, ...]:
     return tuple(
-        _row(name, [r for r in records if r.family == family], any_run=any_run) for name, family in PARAGRAPH_55
+        _row(name, [r for r in records if r.family == family], any_run=any_run, exists=family in runnable_families())
+        for name, family in PARAGRAPH_55
     )
 
 
-def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> CoverageRow:
+def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool, exists: bool) -> CoverageRow:
     done = [r for r in records if r.status == "completed"]
     if done:
         attacks = ", ".join(attack_title(r.attack) for r in done)
@@ -64,7 +66,12 @@ def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool) -> Covera
         return CoverageRow(name, NOT_APPLICABLE, reasons, sources)
     if records:
         return CoverageRow(name, NOT_TESTED, reasons, sources)
-    missing = "The audit ran no test of this class." if any_run else "No audit of this version has been completed."
+    if not exists:
+        missing = "This version of govtool has no attack of this class, so nothing is known about it."
+    elif any_run:
+        missing = "The audit recorded no attack of this class."
+    else:
+        missing = "No audit of this version has been completed."
     return CoverageRow(name, NOT_TESTED, missing, ())
 
 
