@@ -27,7 +27,7 @@ class IncidentEvent(EvidenceRow):
 
     incident_id: Mapped[str] = mapped_column(sa.ForeignKey("incident.id"), index=True)
     kind: Mapped[str] = mapped_column(sa.String(30))
-    """occurred_start, occurred_end, first_alert, escalated, aware, processor_informed, field, note."""
+    """occurred_start, occurred_end, first_alert, escalated, aware, processor_informed, field, note, closed or reopened."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     by: Mapped[str] = mapped_column(sa.Text)
     reason: Mapped[str] = mapped_column(sa.Text)
