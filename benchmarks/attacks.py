@@ -35,7 +35,14 @@ def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterato
     yield Row(f"{name}: train the target", time.perf_counter() - started, "s wall", f"{len(data.members)} records")
     started = time.perf_counter()
     trained = train_references(
-        recipe, target, data, count=REFERENCES, seed=seed, control_labels=None, progress=lambda _done: None
+        recipe,
+        target,
+        data,
+        count=REFERENCES,
+        seed=seed,
+        control_labels=None,
+        training_records=len(data.members),
+        progress=lambda _done: None,
     )
     yield Row(
         f"{name}: {REFERENCES} references", time.perf_counter() - started, "s wall", "half of the audited records each"
