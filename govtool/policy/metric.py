@@ -194,14 +194,18 @@ _WIDENED = ("DeLong", "Clopper-Pearson")
 """Methods whose limits lie no further from the value than in proportion to z squared as the confidence grows."""
 
 
+_RESERVE = 1.01
+
+
 def _widen(stored: Estimate, level: float) -> Estimate:
     """The stored interval at a higher level, never narrower than computed anew: its arms grow by the square of the ratio of
     normal quantiles. DeLong's arms grow in proportion to z; Newcombe's and the exact binomial's, where they end in a corner,
-    in proportion to z squared at the most. A limit already at 0 or 1 stays there.
+    in proportion to z squared at the most, but for a few parts in ten thousand with few records: hence the reserve. A limit
+    already at 0 or 1 stays there.
     """
     from scipy.stats import norm
 
-    factor = float(norm.ppf((1 + level) / 2) / norm.ppf((1 + stored.confidence_level) / 2)) ** 2
+    factor = float(norm.ppf((1 + level) / 2) / norm.ppf((1 + stored.confidence_level) / 2)) ** 2 * _RESERVE
     return Estimate(
         stored.value,
         max(0.0, stored.value - factor * (stored.value - stored.low)),
