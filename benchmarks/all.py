@@ -3,11 +3,31 @@
 import itertools
 
 import attacks
+import attribute
 import demo
 import ingest
 import ledger
+import null
+import privacy
+import property as distribution
+import references
 import startup
+import training
 from table import show
 
 if __name__ == "__main__":
-    show(itertools.chain(startup.rows(), ledger.rows(), ingest.rows(), attacks.rows(), demo.rows()))
+    show(
+        itertools.chain(
+            startup.rows(),
+            ledger.rows(),
+            ingest.rows(),
+            attacks.rows(),
+            null.rows(),
+            attribute.rows(),
+            distribution.rows(),
+            training.rows(),
+            privacy.rows(100),
+            references.rows(),
+            demo.rows(),
+        )
+    )

@@ -2,7 +2,7 @@
 
     python benchmarks/attacks.py [FOLDER]      (or GOVTOOL_BENCH_DATA=FOLDER)
 
-Real: location30.npz (446 binary features, 30 classes), a 446-128-30 net trained on half, 8 reference models.
+Real: location30.npz (446 binary features, 30 classes), a 446-128-30 net trained on 2,000 records, 16 reference models.
 """
 
 import os
@@ -14,16 +14,24 @@ from pathlib import Path
 
 import numpy as np
 from table import Row, show
+from worlds import load_pool
 
+from govtool.access import Access
 from govtool.attacks import validity
 from govtool.attacks.catalog import ATTACKS
 from govtool.attacks.interface import AttackData, AttackResult, Records
+from govtool.attacks.membership.answers import Answers
 from govtool.audits.recipe import Recipe, train
 from govtool.audits.references import train_references
 from govtool.audits.targets.torch_target import from_module
 from govtool.runtime import rng
 
-REFERENCES = 8
+REFERENCES = 16
+SCORE_BASED = [
+    name
+    for name, attack in ATTACKS.items()
+    if attack.family == "membership_inference" and attack.needs is Access.PROBABILITIES
+]
 
 
 def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterator[Row]:
@@ -33,14 +41,14 @@ def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterato
     module = train(recipe, data.members.features, data.members.labels, n_classes=classes, seed=seed)
     target = from_module(module, data.members.features.shape[1])
     yield Row(f"{name}: train the target", time.perf_counter() - started, "s wall", f"{len(data.members)} records")
-    started = time.perf_counter()
+    started = began = time.perf_counter()
     trained = train_references(
         recipe,
         target,
         data,
         count=REFERENCES,
         seed=seed,
-        control_labels=None,
+        control=None,
         training_records=len(data.members),
         progress=lambda _done: None,
     )
@@ -51,14 +59,22 @@ def audit(name: str, recipe: Recipe, data: AttackData, seed: int = 7) -> Iterato
     started = time.perf_counter()
     checked = validity.check(data, rng(seed, "validity"))
     yield Row(f"{name}: blind baseline, duplicates", time.perf_counter() - started, "s wall", "once per audit")
-    for attack in ("loss_threshold", "rmia"):
+    answers = Answers(target, data)
+    for attack in SCORE_BASED:
         started = time.perf_counter()
-        result = ATTACKS[attack].run(target, data, {"validity": checked}, rng(seed, attack))
+        result = ATTACKS[attack].run(target, data, {"validity": checked, "answers": answers}, rng(seed, attack))
         took = time.perf_counter() - started
         assert isinstance(result, AttackResult)
         yield Row(f"{name}: {attack}", took, "s wall", f"n = {len(data.labels)}")
         for metric, found in result.metrics.items():
             yield Row(f"{name}: {attack} {metric}", found.value, "", f"{found.low:.3f} to {found.high:.3f}")
+    total = time.perf_counter() - began
+    yield Row(
+        f"{name}: references and attacks together",
+        total,
+        "s wall",
+        f"{REFERENCES} references, {len(SCORE_BASED)} attacks",
+    )
 
 
 def generated(n: int = 2000, features: int = 64, classes: int = 10) -> AttackData:
@@ -75,22 +91,12 @@ def generated(n: int = 2000, features: int = 64, classes: int = 10) -> AttackDat
     return AttackData(records(n), records(n), records(n // 2))
 
 
-def location30(folder: Path) -> AttackData:
-    with np.load(folder / "location30.npz", allow_pickle=False) as archive:
-        features = np.unpackbits(archive["x_bits"], axis=1)[:, : int(archive["n_features"])].astype(np.float32)
-        labels = archive["y"].astype(np.int64)
-    labels = labels - labels.min()
-    order = np.random.default_rng(7).permutation(len(labels))
-    parts = np.split(order, [2000, 4000])
-    return AttackData(*(Records(features[part], labels[part]) for part in parts))
-
-
 def rows(folder: str | None = None) -> Iterator[Row]:
     mlp = Recipe(factory="mlp", factory_params={"hidden": [128]}, epochs=60, batch_size=128, learning_rate=2e-3)
     yield from audit("generated", mlp, generated())
     folder = folder or os.environ.get("GOVTOOL_BENCH_DATA")
     if folder:
-        yield from audit("location30", mlp, location30(Path(folder)))
+        yield from audit("location30", mlp, load_pool(Path(folder), "location30", 2000))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NewType
+from typing import TYPE_CHECKING, Any, BinaryIO, NewType
 
 import rfc8785
 
 from govtool.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal characters."""
@@ -39,6 +42,15 @@ def sha256_bytes(data: bytes) -> Sha256:
 def sha256_file(path: Path) -> Sha256:
     with path.open("rb") as stream:
         return Sha256(hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def sha256_arrays(*arrays: "NDArray[Any]") -> Sha256:
+    """Of the values, dtypes and shapes of numpy arrays, in order."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}\n".encode())
+        digest.update(array.tobytes() if not array.flags.c_contiguous else array.data.cast("B"))
+    return Sha256(digest.hexdigest())
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:

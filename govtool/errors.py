@@ -72,3 +72,8 @@ class MissingExtraError(WorkError):
             f"{needed_for} needs the optional part '{extra}', which is not installed",
             hint=f"pip install 'govtool[{extra}]'",
         )
+        self._given = (extra, needed_for)
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str]]:
+        """From one process to another."""
+        return type(self), self._given

@@ -67,6 +67,34 @@ class Counts:
             method="Clopper-Pearson on TPR and FPR, Bonferroni",
         )
 
+    def excess_risk(self, confidence: float = 0.95, control_scale: float = 1.0) -> Estimate:
+        """(a - c) / (1 - c): how much more often an attack succeeds on members (rate a) than on control records (rate c).
+
+        Giomi et al., PoPETs 2023, section 4: the share of what is left to gain beyond what the population gives away. It is
+        one minus a ratio of two failure rates, so exact limits of each, the error split between them, bound it whatever
+        the dependence of the two. Below zero it is no risk and reads zero; where the control succeeds always, nothing is
+        left to gain and the interval reaches from 0 to 1.
+
+        Args:
+            confidence: of both limits together.
+            control_scale: at least 1; by how much the control's rate could be higher on as many records as the members.
+        """
+        split = 1 - (1 - confidence) / 2
+        attack = clopper_pearson(self.true_positives, self.members, split)
+        control = clopper_pearson(self.false_positives, self.nonmembers, split)
+
+        def risk(success: float, by_chance: float) -> float:
+            return max(0.0, 1 - (1 - success) / (1 - by_chance)) if by_chance < 1 else 0.0
+
+        return Estimate(
+            value=risk(attack.value, min(1.0, control.value * control_scale)),
+            low=risk(attack.low, min(1.0, control.high * control_scale)),
+            high=risk(attack.high, control.low),
+            confidence_level=confidence,
+            n=self.members + self.nonmembers,
+            method="Clopper-Pearson on attack and control, Bonferroni",
+        )
+
     def scaled(self, factor: float) -> "Counts":
         """The same rates on more records, for asking how many would settle a question."""
         return Counts(

@@ -64,6 +64,7 @@ class Settings(BaseModel):
     vault_url: str = "vault"
     signing_key: str = "keys/signing.pem"
     policies: str = "policies"
+    cache_dir: str = "cache"
     actor: str = ""
     organisation: Organisation = Organisation()
 
@@ -97,6 +98,11 @@ class Resolved:
 
 def environment(environ: Mapping[str, str] | None = None) -> Mapping[str, str]:
     return os.environ if environ is None else environ
+
+
+def set_default(name: str, value: str) -> None:
+    """For this process and its children, unless the user has set it: libraries that ask nobody are told this way."""
+    os.environ.setdefault(name, value)
 
 
 def find_root(start: Path, environ: Mapping[str, str] | None = None) -> Path:

@@ -19,6 +19,7 @@ FAMILIES = {
     "property_inference",
     "data_reconstruction",
     "training_data_extraction",
+    "differential_privacy",
 }
 
 

@@ -54,3 +54,13 @@ def test_the_readme_lists_every_exit_code() -> None:
         int(code) for code in re.findall(r"^\| (\d) \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert tree(GovtoolError) | {0} == table
+
+
+def test_the_python_page_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert printed.count("Estimate(") == 1 + 2 * 3
+    assert len(blocks) == 2

@@ -1,31 +1,33 @@
 """Can it leak? Attacks as functions: arrays and a model in, figures with intervals out. No database, files or clock.
 
-A researcher needs nothing else of govtool:
-
-    import numpy as np
-    from govtool.access import Access
-    from govtool.attacks.catalog import ATTACKS
-    from govtool.attacks.interface import AttackData, AttackResult, Records
-    from govtool.errors import WorkError
-
-    class MyModel:                                    # anything with these five members is a Target
-        access = frozenset({Access.PROBABILITIES})    # what the deployment shows an outsider
-        n_classes = 10
-
-        def log_probabilities(self, features):        # (n, ...) float32 -> (n, 10) float64
-            return model.predict_log_proba(features)
-
-        def labels(self, features):
-            return self.log_probabilities(features).argmax(1)
-
-        def module(self):                             # the torch module, for white-box attacks
-            raise WorkError("weights are not exposed")
-
-    data = AttackData(members=Records(X_train, y_train), nonmembers=Records(X_test, y_test), population=Records(X_more, y_more))
-    outcome = ATTACKS["loss_threshold"].run(MyModel(), data, {}, np.random.default_rng(7))
-    if isinstance(outcome, AttackResult) and not outcome.void:
-        print(outcome.metrics["auc"], *outcome.caveats, sep="; ")
-
-An outcome that is not an `AttackResult` says in `reason` why nothing was measured; it is never a pass. Run several
-membership attacks with `params={"validity": validity.check(data, rng)}` to check the records only once.
+What a researcher needs is importable from here, and loaded when it is first asked for; `docs/python.md` is a whole
+example, from a model of your own to a figure with its interval. Anything with the members of `Target` can be attacked.
 """
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "ATTACKS": "catalog",
+    **dict.fromkeys(
+        (
+            "Attack",
+            "AttackData",
+            "AttackResult",
+            "NotApplicable",
+            "NotTestable",
+            "Records",
+            "References",
+            "Target",
+        ),
+        "interface",
+    ),
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

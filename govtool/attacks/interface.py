@@ -5,12 +5,13 @@ Scores are higher for 'member'. The score vector with its membership labels is t
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access
+from govtool.attacks.property.worlds import PropertyWorlds
 from govtool.estimate import Counts, Estimate
 
 FloatArray = NDArray[np.float64]
@@ -52,9 +53,26 @@ class Records:
     features: Features
     labels: Labels
     subjects: NDArray[Any] | None = None
+    columns: tuple[str, ...] = ()
+    """Names of the features, where the file had any."""
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Sensitive:
+    """An attribute of people that an attacker would like to know and that the model takes as input.
+
+    One column of the features, or several that encode it together (one-hot, with or without a dropped one).
+    """
+
+    name: str
+    columns: tuple[int, ...]
+    values: Mapping[str, float] | None = None
+    """What the numbers of a single column mean; None: the values found in the population, by number."""
+    bins: int = 4
+    """Into how many quantile bins a single column is cut that has too many values for categories."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +83,54 @@ class References:
     followed by the non-members. Halves come in complementary pairs, so every record is OUT of half of the references.
     """
 
-    log_probabilities: FloatArray
-    """(references, audited records): log probability of each record's own label."""
-    phi: FloatArray
-    """(references, audited records): log p_y - log(1 - p_y), computed from all log probabilities (LiRA's logit scale)."""
+    readings: Mapping[str, FloatArray]
+    """By the names of `signals.READINGS`: (references, audited records), of each record's own label. May be memory-mapped."""
     members: Mask
     """(references, audited records)."""
-    population_log_probabilities: FloatArray
-    """(references, population records)."""
+    population: Mapping[str, FloatArray]
+    """The same readings of the population: (references, population records)."""
     mismatch: Mapping[str, float] = field(default_factory=dict)
     """Measured difference between references and target, such as the train-accuracy gap."""
 
     @property
     def count(self) -> int:
         return len(self.members)
+
+    @property
+    def log_probabilities(self) -> FloatArray:
+        """(references, audited records): log probability of each record's own label."""
+        return self.readings["log_probability"]
+
+    @property
+    def phi(self) -> FloatArray:
+        """(references, audited records): log p_y - log(1 - p_y), LiRA's logit scale."""
+        return self.readings["phi"]
+
+    @property
+    def population_log_probabilities(self) -> FloatArray:
+        """(references, population records)."""
+        return self.population["log_probability"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is promised: training is (epsilon, delta)-differentially private; and, where stated, by which noise."""
+
+    epsilon: float
+    delta: float
+    noise_multiplier: float | None = None
+    sampling_rate: float | None = None
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """Planted records: (m,) coins say which were in the training set, the rest was left out."""
+
+    records: Records
+    included: Mask
+    design: Literal["fair_coin", "half_split", "chosen"]
+    """How inclusion was decided. Only independent fair coins carry a bound from one run."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +143,18 @@ class AttackData:
     evaluation: Records | None = None
     """Records the target never saw, for training the judges of inversion. Disjoint from members."""
     references: References | None = None
+    unit: Literal["record", "person"] | None = None
+    """What membership figures count. None: people, where both groups name them and somebody has several records."""
+    sensitive: tuple[Sensitive, ...] = ()
+    """What attribute inference is to infer. The population is its auxiliary data."""
+    canaries: Canaries | None = None
+    claim: Claim | None = None
+    worlds: PropertyWorlds | None = None
+    """Models of two worlds, for property inference."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.members.columns
 
     @property
     def features(self) -> Features:
@@ -165,5 +229,12 @@ class Attack:
     needs: Access
     run: RunAttack
     needs_references: bool = False
+    yields_to: frozenset[str] = frozenset()
+    """Attacks that include or outdo this one: where one of them is run, this one is run only if the spec names it, so that
+    nobody pays for more intervals than there are questions."""
+    alters_records: bool = False
+    """Whether it asks about records that it has changed, which exported scores cannot answer."""
+    regression: bool = False
+    """Whether it reads nothing but the probability of a record's own label, for which residuals can stand."""
     params: frozenset[str] = frozenset()
     """Names a spec may set. What the audit itself fills in, 'validity' and 'positive_control', is not among them."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from govtool.attacks import statistics
 from govtool.attacks.interface import FloatArray, Mask
-from govtool.estimate import Estimate, clopper_pearson
+from govtool.estimate import Counts, Estimate, clopper_pearson
 
 
 @cache
@@ -102,3 +102,33 @@ def _false_positive_bracket(nonmembers: int, fpr: float, confidence: float) -> t
     while strict >= 0 and binom.cdf(strict, nonmembers, fpr) > tail:
         strict -= 1
     return (strict if strict >= 0 else None), lax
+
+
+def advantage(counts: Counts, confidence: float = 0.95) -> Estimate:
+    """TPR - FPR at the threshold (Yeom et al. 2018, definition 4): twice the balanced accuracy, less one."""
+    found = counts.balanced_accuracy(confidence)
+    return Estimate(
+        2 * found.value - 1, 2 * found.low - 1, 2 * found.high - 1, confidence, found.n, f"from {found.method}"
+    )
+
+
+def ppv(point: OperatingPoint, prior: float) -> Estimate:
+    """The share of the accused who are members, where `prior` of all candidates are: what an accusation is worth.
+
+    At the rate of false positives that the point stands for. The interval is the TPR's, which already allows for that
+    rate's own error; the share only grows with it.
+
+    Raises:
+        ValueError: the point is not resolvable.
+    """
+    if point.estimate is None:
+        raise ValueError(
+            f"the TPR at an FPR of {point.fpr} is not resolvable, so neither is what an accusation is worth"
+        )
+    false = point.fpr * (1 - prior)
+
+    def at(tpr: float) -> float:
+        return tpr * prior / (tpr * prior + false)
+
+    tpr = point.estimate
+    return Estimate(at(tpr.value), at(tpr.low), at(tpr.high), tpr.confidence_level, tpr.n, f"from {tpr.method}")

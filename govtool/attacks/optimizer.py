@@ -16,34 +16,39 @@ _EPSILON = 1e-8
 
 
 class Optimizer:
-    """Holds the moments; `step` uses the gradients that are there and forgets them."""
+    """Holds the moments. `rate` may be changed between steps."""
 
     def __init__(self, parameters: "Sequence[Tensor]", kind: Literal["adam", "sgd"], rate: float, decay: float) -> None:
         self._parameters = list(parameters)
-        self._update = (_adam if kind == "adam" else _sgd)(self._parameters, rate, decay)
+        self._move = (_adam if kind == "adam" else _sgd)(self._parameters, decay)
+        self.rate = rate
 
     def step(self) -> None:
-        """Move every parameter that has a gradient; all or none must have one."""
-        import torch
-
+        """Move every parameter by the gradient that it holds, and forget the gradients; all or none must have one."""
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         if len(gradients) != len(self._parameters):
             raise RuntimeError("a parameter of the model takes no part in its output")
-        with torch.no_grad():
-            self._update(gradients)
+        self.update(gradients)
         for parameter in self._parameters:
             parameter.grad = None
 
+    def update(self, gradients: "list[Tensor]") -> None:
+        """Move every parameter by the gradient given for it, in their order."""
+        import torch
 
-def _adam(parameters: "list[Tensor]", rate: float, decay: float) -> "Callable[[list[Tensor]], None]":
+        with torch.no_grad():
+            self._move(gradients, self.rate)
+
+
+def _adam(parameters: "list[Tensor]", decay: float) -> "Callable[[list[Tensor], float], None]":
     import torch
     from torch.optim.adam import adam
 
     first = [torch.zeros_like(parameter) for parameter in parameters]
     second = [torch.zeros_like(parameter) for parameter in parameters]
-    steps = [torch.zeros((), dtype=torch.float32) for _parameter in parameters]
+    steps = [torch.zeros((), dtype=torch.float32, device=parameter.device) for parameter in parameters]
 
-    def update(gradients: "list[Tensor]") -> None:
+    def move(gradients: "list[Tensor]", rate: float) -> None:
         adam(
             parameters,
             gradients,
@@ -61,15 +66,15 @@ def _adam(parameters: "list[Tensor]", rate: float, decay: float) -> "Callable[[l
             maximize=False,
         )
 
-    return update
+    return move
 
 
-def _sgd(parameters: "list[Tensor]", rate: float, decay: float) -> "Callable[[list[Tensor]], None]":
+def _sgd(parameters: "list[Tensor]", decay: float) -> "Callable[[list[Tensor], float], None]":
     from torch.optim.sgd import sgd
 
     buffers: list[Tensor | None] = [None for _parameter in parameters]
 
-    def update(gradients: "list[Tensor]") -> None:
+    def move(gradients: "list[Tensor]", rate: float) -> None:
         sgd(
             parameters,
             gradients,
@@ -83,4 +88,4 @@ def _sgd(parameters: "list[Tensor]", rate: float, decay: float) -> "Callable[[li
             maximize=False,
         )
 
-    return update
+    return move

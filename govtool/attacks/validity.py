@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from govtool.attacks import statistics
+from govtool.attacks import persons, statistics
 from govtool.attacks.interface import AttackData, FloatArray, Labels, Mask, Records
 from govtool.errors import InputError
 from govtool.estimate import Estimate
@@ -176,9 +176,8 @@ def _sample(size: int, offset: int, rng: np.random.Generator) -> Labels:
 def _people(data: AttackData, rows: Labels) -> Labels | None:
     if data.members.subjects is None or data.nonmembers.subjects is None:
         return None
-    subjects = np.concatenate([data.members.subjects, data.nonmembers.subjects])[rows]
-    people = np.unique(subjects.astype(str), return_inverse=True)[1]
-    return people.astype(np.int64) if people.max() + 1 < len(people) else None
+    people = persons.numbered(data.members.subjects, data.nonmembers.subjects)[rows]
+    return people if len(np.unique(people)) < len(people) else None
 
 
 def _folds(membership: Mask, people: Labels | None, rng: np.random.Generator) -> Any:
@@ -189,7 +188,10 @@ def _folds(membership: Mask, people: Labels | None, rng: np.random.Generator) ->
         return StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(membership, membership)
     folds = min(_FOLDS, len(np.unique(people[membership])), len(np.unique(people[~membership])))
     if folds == 1:
-        raise InputError("members and non-members must each hold records of at least two people")
+        raise InputError(
+            "members and non-members must each hold records of at least two people",
+            hint="if the subject column does not say whose a record is, register the data without --subject",
+        )
     return StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(membership, membership, people)
 
 

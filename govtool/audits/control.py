@@ -54,6 +54,11 @@ class Plan:
     inside: Mask
     labels: Labels
 
+    @property
+    def order(self) -> Labels:
+        """The audited records' numbers, those that the control trains on first."""
+        return np.concatenate([np.flatnonzero(self.inside), np.flatnonzero(~self.inside)])
+
 
 @dataclass(frozen=True)
 class Control:
@@ -84,25 +89,25 @@ def train_control(
     seed: int,
     references: References | None,
 ) -> Control:
-    """Train the control. `access` is what the real target exposes; `references` were asked about the planned labels.
+    """Train the control. `access` is what the real target exposes; `references` were asked about the planned
+    labels, and hold the records in the plan's order.
 
     Raises:
         MissingExtraError: torch is not installed.
     """
     own = _overfit(recipe)
     features, inside = data.features, planned.inside
-    module = _standardised(recipes.build(own, features.shape[1], n_classes, seed), features[inside])
-    recipes.fit(own, module, features[inside], planned.labels[inside], seed, until_accuracy=LEARNT)
-    net = torch_target.TorchTarget(module, n_classes)
+    module = recipes.build(own, features.shape[1], n_classes, seed)
+    mean, spread = _scale(features[inside])
+    scaled = (features[inside] - mean) / spread
+    recipes.fit(own, module, scaled, planned.labels[inside], seed, until_accuracy=LEARNT)
+    net = torch_target.TorchTarget(_behind(mean, spread, module), n_classes)
     learnt = float((net.labels(features[inside]) == planned.labels[inside]).mean())
     how = (
         f"{own.factory} trained on a random half of the audited records with {PLANTED:.0%} of labels replaced in both "
         f"halves, to {learnt:.1%} training accuracy"
     )
-    order = np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside)])
-    return Control(
-        base.Exposed(net, access & net.access), _split(data, features, planned, order, references), how, learnt
-    )
+    return Control(base.Exposed(net, access & net.access), split(data, features, planned, references), how, learnt)
 
 
 def judge(control: Control, attack: Attack, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -140,8 +145,14 @@ def _overfit(recipe: Recipe | None) -> Recipe:
     )
 
 
-def _standardised(module: "Module", features: Features) -> "Module":
-    """The module behind a fixed scaling to mean 0 and spread 1: raw units, such as cells per litre, stop it learning."""
+def _scale(features: Features) -> tuple[Features, Features]:
+    """What brings features to mean 0 and spread 1: raw units, such as cells per litre, stop a net from learning."""
+    spread = features.std(axis=0)
+    return features.mean(axis=0), np.where(spread > 0, spread, np.float32(1))
+
+
+def _behind(mean: Features, spread: Features, module: "Module") -> "Module":
+    """The module behind that scaling."""
     import torch
 
     class Scale(torch.nn.Module):
@@ -150,31 +161,23 @@ def _standardised(module: "Module", features: Features) -> "Module":
 
         def __init__(self) -> None:
             super().__init__()
-            spread = features.std(axis=0)
-            self.register_buffer("mean", torch.from_numpy(features.mean(axis=0)))
-            self.register_buffer("spread", torch.from_numpy(np.where(spread > 0, spread, np.float32(1))))
+            self.register_buffer("mean", torch.from_numpy(mean))
+            self.register_buffer("spread", torch.from_numpy(spread))
 
         def forward(self, inputs: "Tensor") -> "Tensor":
             return (inputs - self.mean) / self.spread
 
-    return torch.nn.Sequential(Scale(), module)
+    return torch.nn.Sequential(Scale(), module.eval())
 
 
-def _split(
-    data: AttackData, features: Features, planned: Plan, order: Labels, references: References | None
-) -> AttackData:
-    """The audited records as the control's members and non-members, columns of the references in the same order."""
+def split(data: AttackData, features: Features, planned: Plan, references: References | None) -> AttackData:
+    """The audited records as the control's members and non-members."""
     half = int(planned.inside.sum())
-    inside, outside = order[:half], order[half:]
-    moved = references and replace(
-        references,
-        log_probabilities=references.log_probabilities[:, order],
-        phi=references.phi[:, order],
-        members=references.members[:, order],
-    )
+    inside, outside = planned.order[:half], planned.order[half:]
     return replace(
         data,
         members=Records(features[inside], planned.labels[inside]),
         nonmembers=Records(features[outside], planned.labels[outside]),
-        references=moved,
+        references=references,
+        unit="record",
     )

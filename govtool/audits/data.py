@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from govtool.attacks.interface import Features, Mask, Records
+from govtool.audits.regression import residuals
 from govtool.audits.spec import AuditSpec, DatasetRows
 from govtool.digest import Sha256
 from govtool.errors import InputError
 from govtool.registry import lineage, service
-from govtool.registry.datafile import read_table
+from govtool.registry.datafile import Table, read_table
 from govtool.registry.models import DatasetVersion, ModelVersion
 
 GROUPS = ("members", "nonmembers", "population", "evaluation")
@@ -58,12 +59,12 @@ def find(session: Session, version: ModelVersion, spec: AuditSpec) -> dict[str, 
         if not pairs and group in ("members", "nonmembers"):
             relations = lineage.TRAINED if group == "members" else _HELD_OUT
             pairs = [(row, DatasetRows(dataset=row.id)) for row in lineage.datasets_of(session, version, relations)]
-        found[group] = [_source(group, row, item) for row, item in pairs]
-        _refuse_repeats(group, found[group])
+        found[group] = [source(group, row, item) for row, item in pairs]
+        refuse_repeats(group, found[group])
     return found
 
 
-def _refuse_repeats(group: str, sources: Sequence[Source]) -> None:
+def refuse_repeats(group: str, sources: Sequence[Source]) -> None:
     """A record that counts twice makes every interval narrower than the evidence for it."""
     seen: dict[Sha256, set[int]] = {}
     for source in sources:
@@ -89,7 +90,7 @@ def training(session: Session, version: ModelVersion) -> list[Source]:
     ]
 
 
-def trained_among(sources: Sequence[Source], nonmembers: Records) -> tuple[int, list[str]]:
+def trained_among(sources: Sequence[Source], nonmembers: Records, *, regression: bool = False) -> tuple[int, list[str]]:
     """How many non-members have the very features of a record that the version was trained on, and what must be said.
 
     A dataset that cannot be read is said and not compared.
@@ -101,18 +102,23 @@ def trained_among(sources: Sequence[Source], nonmembers: Records) -> tuple[int, 
     caveats = []
     for source in sources:
         try:
-            table = read_table(source.path, label=source.label, subject=source.subject, expect=source.sha256)
+            table = _table(source, regression=regression)
         except InputError:
             caveats.append(
                 f"Non-members were not compared with the training data {source.ref}, which could not be read."
             )
             continue
         if table.features.shape[1:] == nonmembers.features.shape[1:]:
-            seen |= np.isin(_rows(nonmembers.features), _rows(table.features))
+            seen |= among(nonmembers.features, table.features)
     return int(seen.sum()), caveats
 
 
-def _source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
+def source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
+    """These rows of a dataset, as records with labels; `group` is what they are for.
+
+    Raises:
+        InputError: it has no labels, or the range of rows is empty.
+    """
     if row.label_column is None:
         raise InputError(
             f"{group}: {row.ref} was registered without its label column", hint="register it again with --label NAME"
@@ -123,8 +129,16 @@ def _source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
     return Source(row.id, row.ref, row.content_sha256, Path(row.location), row.label_column, row.subject_column, rows)
 
 
-def read(sources: Sequence[Source]) -> Records | None:
+def _table(source: Source, *, regression: bool) -> Table:
+    return read_table(
+        source.path, label=source.label, subject=source.subject, expect=source.sha256, regression=regression
+    )
+
+
+def read(sources: Sequence[Source], *, regression: bool = False) -> Records | None:
     """The records of one group, joined in order; None when it has no source.
+
+    Of a `regression` they carry their labels as `residuals` says.
 
     Raises:
         EvidenceError: a file is not what was registered.
@@ -134,19 +148,26 @@ def read(sources: Sequence[Source]) -> Records | None:
         return None
     parts = []
     for source in sources:
-        table = read_table(source.path, label=source.label, subject=source.subject, expect=source.sha256)
+        table = _table(source, regression=regression)
         chosen = np.arange(source.rows.start, source.rows.stop, source.rows.step)
-        assert table.labels is not None
         people = None if table.subjects is None else table.subjects[chosen]
-        parts.append(Records(table.features[chosen], table.labels[chosen], people))
+        if table.values is not None:
+            parts.append(residuals.records(table.features[chosen], table.values[chosen], people))
+            continue
+        assert table.labels is not None
+        parts.append(Records(table.features[chosen], table.labels[chosen], people, table.columns))
     widths = {part.features.shape[1] for part in parts}
     if len(widths) != 1:
         raise InputError(f"datasets of one group have different numbers of features: {sorted(widths)}")
+    named = {part.columns for part in parts if part.columns}
+    if len(named) > 1:
+        raise InputError("datasets of one group have different columns, or the same in another order")
     subjects = [part.subjects for part in parts if part.subjects is not None]
     return Records(
         np.concatenate([part.features for part in parts]),
         np.concatenate([part.labels for part in parts]),
         np.concatenate(subjects) if len(subjects) == len(parts) else None,
+        next(iter(named), ()),
     )
 
 
@@ -154,7 +175,12 @@ def shared(first: Records | None, second: Records | None) -> int:
     """How many records of `second` have the very features of a record of `first`."""
     if first is None or second is None:
         return 0
-    return int(np.isin(_rows(second.features), _rows(first.features)).sum())
+    return int(among(second.features, first.features).sum())
+
+
+def among(asked: Features, known: Features) -> Mask:
+    """(asked,) which records have the very features of one of `known`."""
+    return np.isin(_rows(asked), _rows(known))
 
 
 def _rows(features: Features) -> NDArray[Any]:

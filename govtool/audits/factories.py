@@ -8,7 +8,7 @@ enough: `vouch` refuses it until the person who runs the audit says the very sam
 import importlib
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from govtool.errors import InputError, MissingExtraError, UntrustedArtifactError
@@ -70,18 +70,19 @@ def cnn(inputs: int, classes: int, channels: int = 1, width: int = 16) -> "Modul
 FACTORIES: dict[str, Callable[..., "Module"]] = {"softmax": softmax, "mlp": mlp, "cnn": cnn}
 
 
-def vouch(names: Iterable[str | None], trusted: str | None) -> None:
-    """Refuse every factory that is neither ours nor, letter for letter, the one that this run was told to trust.
+def vouch(names: Iterable[str | None], trusted: Collection[str]) -> None:
+    """Refuse every function that is neither ours nor, letter for letter, one that this run was told to trust.
 
-    An empty name (an artifact or recipe without a factory) is none. Nothing is imported.
+    An empty name (an artifact or recipe without one) is none. Nothing is imported.
 
     Raises:
         UntrustedArtifactError: importing or calling it could run anything.
     """
+    vouched = frozenset(trusted)
     for name in names:
-        if name and name not in FACTORIES and ":" in name and name != trusted:
+        if name and name not in FACTORIES and ":" in name and name not in vouched:
             raise UntrustedArtifactError(
-                f"the factory {name!r} is code outside this tool, and building it runs that code",
+                f"{name!r} is code outside this tool, and calling it runs that code",
                 hint=f"read it; if you vouch for it: --trust-factory {name}",
             )
 
@@ -109,23 +110,40 @@ def build(name: str, params: Mapping[str, Any]) -> "Module":
 
 
 def _own(name: str) -> Callable[..., Any]:
-    module, colon, function = name.partition(":")
-    if not (module and colon and function):
+    if ":" not in name:
         raise InputError(
             f"unknown factory {name!r}", hint=f"one of {', '.join(FACTORIES)}, or module:function of your own"
         )
-    try:
-        found = getattr(importlib.import_module(module), function, None)
-    except ImportError as error:
-        raise InputError(
-            f"factory {name!r} cannot be imported: {error}", hint="is its folder on PYTHONPATH?"
-        ) from error
-    if not callable(found):
-        raise InputError(f"factory {name!r}: the module has no function {function!r}")
+    found = _found(name)
     if not (inspect.isfunction(found) or _is_module_class(found)):
         raise InputError(
             f"factory {name!r} is neither a function nor a class of torch modules", hint="def build(...) -> nn.Module"
         )
+    return found
+
+
+def imported(name: str) -> Callable[..., Any]:
+    """The function ``module:function``. Importing it runs its module; `vouch` first.
+
+    Raises:
+        InputError: it cannot be imported, or is not a function written in Python.
+    """
+    found = _found(name)
+    if not inspect.isfunction(found):
+        raise InputError(f"{name!r} is not a function", hint="def train(features, labels, seed, ...)")
+    return found
+
+
+def _found(name: str) -> Callable[..., Any]:
+    module, _colon, function = name.partition(":")
+    if not (module and function):
+        raise InputError(f"{name!r} names no function", hint="write module:function")
+    try:
+        found = getattr(importlib.import_module(module), function, None)
+    except ImportError as error:
+        raise InputError(f"{name!r} cannot be imported: {error}", hint="is its folder on PYTHONPATH?") from error
+    if not callable(found):
+        raise InputError(f"{name!r}: the module has no function {function!r}")
     return found  # type: ignore[no-any-return]
 
 

@@ -12,11 +12,16 @@ from govtool.evidence.models import IN_VAULT, EvidenceRow
 
 
 class AuditRun(EvidenceRow):
-    """An audit that was started. Without an `AuditOutcome` it crashed or is still running."""
+    """An audit that was started, of a model version or of a (synthetic) dataset version.
+
+    Without an `AuditOutcome` it crashed or is still running.
+    """
 
     __tablename__ = "audit_run"
+    __table_args__ = (sa.CheckConstraint("(model_version_id IS NULL) <> (dataset_version_id IS NULL)", name="subject"),)
 
-    model_version_id: Mapped[str] = mapped_column(sa.ForeignKey("model_version.id"), index=True)
+    model_version_id: Mapped[str | None] = mapped_column(sa.ForeignKey("model_version.id"), index=True)
+    dataset_version_id: Mapped[str | None] = mapped_column(sa.ForeignKey("dataset_version.id"), index=True)
     deployment_id: Mapped[str | None] = mapped_column(sa.ForeignKey("deployment.id"))
     access: Mapped[list[str]] = mapped_column(sa.JSON)
     spec_sha256: Mapped[Sha256] = mapped_column(sa.String(64), info=IN_VAULT)
@@ -47,9 +52,10 @@ class AttackRecord(EvidenceRow):
     run_id: Mapped[str] = mapped_column(sa.ForeignKey("audit_run.id"), index=True)
     attack: Mapped[str] = mapped_column(sa.String(60))
     family: Mapped[str] = mapped_column(sa.String(40))
-    """membership_inference, model_inversion, attribute_inference, property_inference, data_reconstruction or training_data_extraction."""
+    """membership_inference, model_inversion, attribute_inference, property_inference, data_reconstruction,
+    training_data_extraction, synthetic_data or unlearning."""
     status: Mapped[str] = mapped_column(sa.String(20))
-    """completed, void, not_applicable, not_testable, not_requested or failed."""
+    """completed, void, not_applicable, not_testable, not_requested, superseded or failed."""
     reason: Mapped[str] = mapped_column(sa.Text)
     """Why it is not completed; empty when it is."""
     knowledge: Mapped[str] = mapped_column(sa.Text)
@@ -66,6 +72,8 @@ class AttackRecord(EvidenceRow):
     caveats: Mapped[list[str]] = mapped_column(sa.JSON)
     evidence_sha256: Mapped[Sha256 | None] = mapped_column(sa.String(64), info=IN_VAULT)
     """Score vectors, membership labels and other arrays, as .npz."""
+    references_sha256: Mapped[Sha256 | None] = mapped_column(sa.String(64), info=IN_VAULT)
+    """What reference models answered (`audits.reference_evidence`), the same bytes for all attacks of a run."""
     figures: Mapped[list[str]] = mapped_column(sa.JSON, info=IN_VAULT)
     """Digests of PNG images, in the order in which `detail["figures"]` describes them."""
     duration_s: Mapped[float] = mapped_column(sa.Double)

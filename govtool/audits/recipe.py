@@ -6,26 +6,57 @@ only in what they are given.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from govtool import runtime
-from govtool.attacks.optimizer import Optimizer
 from govtool.audits import factories
 from govtool.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator
     from torch.nn import Module
 
 
-class Recipe(BaseModel):
-    """`factory` with its parameters for torch (see `factories`), or `sklearn` with `params`; never both."""
+_STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+class Dp(BaseModel):
+    """DP-SGD (Abadi et al. 2016): noise by itself, or as much as `target_epsilon` needs at `delta`; see `dp_training`."""
+
+    model_config = _STRICT
+
+    noise_multiplier: float | None = Field(default=None, gt=0)
+    target_epsilon: float | None = Field(default=None, gt=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    delta: float = Field(gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Dp":
+        if (self.noise_multiplier is None) == (self.target_epsilon is None):
+            raise ValueError("give either 'noise_multiplier' or 'target_epsilon'")
+        return self
+
+
+class EarlyStopping(BaseModel):
+    """Stop when the loss on records held out of the training half has not fallen for `patience` epochs; keep the best.
+
+    The held-out records count as members, as they do for a target that was trained so: it chose its weights by them.
+    """
+
+    model_config = _STRICT
+
+    held_out: float = Field(default=0.1, gt=0, lt=1)
+    patience: int = Field(default=5, ge=1)
+
+
+class Recipe(BaseModel):
+    """`factory` with its parameters for torch (see `factories`), or `estimator` or `function` with `params`."""
+
+    model_config = _STRICT
 
     factory: str = ""
     """Empty: the factory under which the target's weights are registered."""
@@ -33,22 +64,37 @@ class Recipe(BaseModel):
     epochs: int = Field(default=100, ge=1, le=100_000)
     batch_size: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """How the learning rate moves from step to step (`training.schedule`)."""
     weight_decay: float = Field(default=0.0, ge=0)
     optimizer: Literal["adam", "sgd"] = "adam"
     label_noise: float = Field(default=0.0, ge=0, lt=1)
     """Share of training labels replaced at random, to copy a training set that was mislabelled."""
-    early_stopping: Literal["none"] = "none"
-    sklearn: str = ""
-    """A classifier's full name, such as sklearn.ensemble.RandomForestClassifier."""
+    early_stopping: EarlyStopping | Literal["none"] = "none"
+    estimator: str = Field(default="", validation_alias=AliasChoices("estimator", "sklearn"))
+    """A classifier's full name in scikit-learn, xgboost or lightgbm, such as sklearn.ensemble.RandomForestClassifier."""
+    function: str = ""
+    """``module:function`` of your own that trains a model (`training.functions`)."""
     params: dict[str, JsonValue] = {}
+    dp: Dp | None = None
+    """Trained with differential privacy; torch only."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Recipe":
-        if self.sklearn and (self.factory or self.factory_params):
-            raise ValueError("give either 'factory' or 'sklearn', not both")
-        if self.params and not self.sklearn:
-            raise ValueError("'params' belongs to 'sklearn'; a factory has 'factory_params'")
+        kinds = {"factory": self.factory or self.factory_params, "estimator": self.estimator, "function": self.function}
+        given = [name for name, value in kinds.items() if value]
+        if len(given) > 1:
+            raise ValueError(f"give one of 'factory', 'estimator' and 'function', not {' and '.join(given)}")
+        if self.params and not (self.estimator or self.function):
+            raise ValueError("'params' belongs to 'estimator' or 'function'; a factory has 'factory_params'")
+        if self.dp and (self.estimator or self.function or self.early_stopping != "none"):
+            raise ValueError("'dp' is for torch recipes without early stopping, which looks at the records unprotected")
         return self
+
+    @property
+    def by_epochs(self) -> bool:
+        """Whether it is a torch module that is trained here, epoch by epoch."""
+        return not (self.estimator or self.function)
 
 
 def train(
@@ -82,31 +128,21 @@ def fit(
     labels: NDArray[np.int64],
     seed: int,
     *,
+    device: str = "cpu",
     until_accuracy: float | None = None,
 ) -> "Module":
     """Train `module` in place. With `until_accuracy` it may stop earlier, at that share of its own training labels."""
-    import torch
+    if recipe.dp is not None:
+        from govtool.audits import dp_training
 
-    x, y = torch.from_numpy(np.array(features)), torch.from_numpy(np.array(labels))  # copies: joblib's are read-only
-    optimizer = make_optimizer(recipe, [weight for weight in module.parameters() if weight.requires_grad])
-    with deterministic(seed) as generator:
-        module.train()
-        for _epoch in range(recipe.epochs):
-            correct = 0
-            for batch in torch.split(torch.randperm(len(x), generator=generator), recipe.batch_size):
-                logits = module(x[batch])
-                loss = torch.nn.functional.cross_entropy(logits, y[batch])
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                if until_accuracy is not None:
-                    correct += int((logits.argmax(dim=1) == y[batch]).sum())
-            if until_accuracy is not None and correct >= until_accuracy * len(x):
-                break
-    return module.eval()
+        return dp_training.fit(recipe, recipe.dp, module, features, labels, seed).module
+    from govtool.audits.training import loop
 
-
-def make_optimizer(recipe: Recipe, parameters: "list[Tensor]") -> Optimizer:
-    return Optimizer(parameters, recipe.optimizer, recipe.learning_rate, recipe.weight_decay)
+    every = np.arange(len(features))
+    (fitted,) = loop.fit(
+        recipe, [module], features, [every], [labels], [seed], device=device, until_accuracy=until_accuracy
+    )
+    return fitted
 
 
 def noisy_labels(labels: NDArray[np.int64], share: float, n_classes: int, seed: int) -> NDArray[np.int64]:
@@ -120,51 +156,9 @@ def noisy_labels(labels: NDArray[np.int64], share: float, n_classes: int, seed: 
     return changed
 
 
-def train_sklearn(
-    recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, seed: int
-) -> Any:
-    """Fit the scikit-learn classifier that the recipe names; its random_state comes from the seed.
-
-    Raises:
-        InputError: not a classifier of scikit-learn, or it refuses its parameters.
-        MissingExtraError: scikit-learn is not installed.
-    """
-    kind = _classifier(recipe.sklearn)
-    settings: dict[str, Any] = dict(recipe.params)
-    if "random_state" in kind().get_params():
-        settings["random_state"] = int(runtime.rng(seed, "sklearn").integers(2**31))
-    try:
-        return kind(**settings).fit(features, noisy_labels(labels, recipe.label_noise, n_classes, seed))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{recipe.sklearn} refuses its parameters or data: {error}") from error
-
-
-def _classifier(name: str) -> Any:
-    import importlib
-
-    module, _dot, attribute = name.rpartition(".")
-    if not module.startswith("sklearn."):
-        raise InputError(
-            f"{name!r} is not a class of scikit-learn", hint="for example sklearn.ensemble.RandomForestClassifier"
-        )
-    try:
-        import sklearn.base
-
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        if error.name == "sklearn":
-            raise MissingExtraError("attacks", "a scikit-learn recipe") from error
-        raise InputError(f"scikit-learn has no module {module}") from error
-    if not (
-        isinstance(found, type) and issubclass(found, sklearn.base.ClassifierMixin) and hasattr(found, "predict_proba")
-    ):
-        raise InputError(f"{name} is not a classifier with predict_proba")
-    return found
-
-
 @contextmanager
-def deterministic(seed: int) -> Iterator[Any]:
-    """Seeded, on one thread, leaving torch's own generator and thread count as they were. Yields a generator.
+def deterministic(seed: int) -> Iterator[None]:
+    """Seeded, on one thread, leaving torch's own generator and thread count as they were.
 
     One thread, because sums split over threads differ in their last bits, and evidence must be the same every time.
 
@@ -176,11 +170,21 @@ def deterministic(seed: int) -> Iterator[Any]:
     except ModuleNotFoundError as error:
         raise MissingExtraError("attacks", "training or loading a torch model") from error
     threads = torch.get_num_threads()
-    folded = int(runtime.rng(seed, "torch").integers(2**62))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(folded)
+        torch.manual_seed(_folded(seed, "torch"))
         torch.set_num_threads(1)
         try:
-            yield torch.Generator().manual_seed(folded)
+            yield
         finally:
             torch.set_num_threads(threads)
+
+
+def generator(seed: int, name: str, device: str) -> "Generator":
+    """Torch's generator for one named piece of a model's training."""
+    import torch
+
+    return torch.Generator(device).manual_seed(_folded(seed, name))
+
+
+def _folded(seed: int, name: str) -> int:
+    return int(runtime.rng(seed, name).integers(2**62))

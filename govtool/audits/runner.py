@@ -5,29 +5,40 @@ without an outcome.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from govtool import runtime, settings
-from govtool.attacks import mi_face
+from govtool.access import Access
 from govtool.attacks.catalog import ATTACKS
-from govtool.attacks.interface import Attack, AttackResult, NotApplicable, NotTestable, Outcome
-from govtool.audits import control, factories
+from govtool.attacks.interface import Attack, AttackData, Outcome
+from govtool.attacks.inversion import mi_face
+from govtool.audits import attribute, budgeting, control, dp_control, factories
+from govtool.audits import engine as engines
 from govtool.audits import plan as plans
-from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
+from govtool.audits.book import Book, OpenWrite, reason_of
+from govtool.audits.engine import Engine
+from govtool.audits.models import AttackRecord, AuditRun
 from govtool.audits.plan import Plan
 from govtool.audits.spec import AuditSpec
-from govtool.audits.stage import MEMBERSHIP, Progress, Shared, Stage, obstacle, set_up, share
-from govtool.errors import GovtoolError
-from govtool.evidence import ledger
-from govtool.evidence.vault import Vault, npz_bytes
+from govtool.audits.stage import (
+    MEMBERSHIP,
+    PRIVACY,
+    PROPERTY,
+    Progress,
+    Shared,
+    Stage,
+    obstacle,
+    set_up,
+    share,
+    with_worlds,
+)
+from govtool.audits.training import device as devices
+from govtool.evidence.vault import Vault
 from govtool.runtime import Clock, new_id
-
-OpenWrite = Callable[[], AbstractContextManager[Session]]
 
 
 @dataclass(frozen=True)
@@ -56,21 +67,6 @@ class RunSummary:
     attacks: list[AttackSummary] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Book:
-    """Where and as whom a run is written down."""
-
-    open_write: OpenWrite
-    vault: Vault
-    clock: Clock
-    by: str
-    run_id: str
-
-    def add(self, row: AuditRun | AuditOutcome | AttackRecord) -> None:
-        with self.open_write() as session:
-            ledger.record(session, row, now=self.clock(), by=self.by)
-
-
 def run_audit(
     open_write: OpenWrite,
     vault: Vault,
@@ -82,36 +78,52 @@ def run_audit(
     by: str,
     progress: Progress = lambda _step, _done, _total: None,
     trust_pickle: str | None = None,
-    trust_factory: str | None = None,
+    trust_factory: Collection[str] = (),
     attacks: Mapping[str, Attack] = ATTACKS,
     environ: Mapping[str, str] | None = None,
+    engine: Engine | None = None,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> RunSummary:
     """Run the audit that `spec` (parsed from `spec_bytes`) asks for, on the model version `ref`.
 
+    `engine` says where reference models are trained and kept; without one, on this machine, and for this run only.
+    `tell` is given what a budget decided.
+
     Raises:
-        UntrustedArtifactError: it would call a factory of somebody's own that `trust_factory` does not name.
+        UntrustedArtifactError: it would call a function of somebody's own that `trust_factory` does not name.
         InputError: the spec does not fit the registry (nothing is recorded), or records and model do not belong
             together (recorded as a failed run).
-        WorkError: the target did not load or answer; recorded as a failed run.
+        WorkError: there is no device as the spec demands (nothing is recorded), or the target did not load or answer;
+            recorded as a failed run.
         EvidenceError: a dataset or artifact is not what was registered; recorded as a failed run.
     """
     began = runtime.monotonic()
-    book = _Book(open_write, vault, clock, by, new_id("run"))
+    book = Book(open_write, vault, clock, by, new_id("run"))
+    # Before the ledger is opened for writing: looking for a CUDA device imports torch, which takes seconds.
+    trains = spec.references > 0 or spec.property_ is not None
+    by_epochs = spec.recipe is not None and spec.recipe.by_epochs and trains
+    device = devices.resolve(spec.device) if by_epochs else "cpu"
     stored = vault.put(spec_bytes)
     with open_write() as session:
-        plan = plans.make(session, ref, spec, attacks)
-        named = [plan.version.factory if plan.endpoint is None else None, plan.recipe.factory if plan.recipe else None]
-        factories.vouch(named, trust_factory)
-        ledger.record(session, _started(book.run_id, plan, stored.sha256), now=clock(), by=by)
+        plan = plans.make(session, ref, spec, attacks, vault, device)
+        named = [plan.recipe.factory, plan.recipe.function] if plan.recipe else []
+        factories.vouch([plan.version.factory if plan.endpoint is None else None, *named], trust_factory)
+    given, found = settings.environment(environ), list[AttackSummary]()
     try:
-        found = _attack_all(book, plan, attacks, progress, settings.environment(environ), trust_pickle)
+        with nullcontext(engine) if engine else engines.opened(None) as own:
+            try:
+                with _one_thread():
+                    plan = budgeting.settle(plan, vault, given, trust_pickle, own, attacks, tell)
+            finally:
+                book.add(_started(book.run_id, plan, stored.sha256))
+            found = _attack_all(book, plan, attacks, progress, given, trust_pickle, own)
     except Exception as error:
-        book.add(_outcome(book, "failed", reason_of(error), began))
+        book.add(book.ended("failed", reason_of(error), began))
         raise
     ran = [summary.status for summary in found if summary.status in ("completed", "void", "failed")]
     failed = bool(ran) and set(ran) == {"failed"}
-    outcome = _outcome(
-        book, "failed" if failed else "completed", "every attack that was run failed" if failed else "", began
+    outcome = book.ended(
+        "failed" if failed else "completed", "every attack that was run failed" if failed else "", began
     )
     book.add(outcome)
     return RunSummary(
@@ -119,74 +131,121 @@ def run_audit(
     )
 
 
-def reason_of(error: Exception) -> str:
-    """Why, without a word from the data: our own messages are written to be shown, others' may quote values."""
-    return error.message if isinstance(error, GovtoolError) else f"unexpected {type(error).__name__}"
-
-
 def _attack_all(
-    book: _Book,
+    book: Book,
     plan: Plan,
     attacks: Mapping[str, Attack],
     progress: Progress,
     environ: Mapping[str, str],
     trust: str | None,
+    engine: Engine,
 ) -> list[AttackSummary]:
     progress("open the target", 0, 1)
     stage = set_up(plan, book.vault, environ, trust)
     try:
         with _one_thread():
-            return _each(book, stage, attacks, progress)
+            return _each(book, stage, attacks, progress, engine)
     finally:
-        if stage.opened.http is not None:
-            stage.opened.http.close()
+        stage.opened.closing()
 
 
-def _each(book: _Book, stage: Stage, attacks: Mapping[str, Attack], progress: Progress) -> list[AttackSummary]:
+def _each(
+    book: Book, stage: Stage, attacks: Mapping[str, Attack], progress: Progress, engine: Engine
+) -> list[AttackSummary]:
     hindered: dict[str, tuple[str, str] | None] = {
-        name: obstacle(stage, attack)
-        if name in stage.plan.requested
-        else ("not_requested", "the spec did not ask for it")
+        name: obstacle(stage, attack) if name in stage.plan.requested else ("not_requested", _unasked(stage.plan, name))
         for name, attack in attacks.items()
     }
+    hindered |= {
+        name: given_way
+        for name, attack in attacks.items()
+        if (given_way := _superseded(stage, attack, attacks, hindered))
+    }
     runnable = [name for name, hindrance in hindered.items() if hindrance is None]
-    needed = any(attacks[name].family == MEMBERSHIP for name in runnable)
-    shared = share(stage, progress) if needed else None
+    families = {attacks[name].family for name in runnable}
+    shared = {MEMBERSHIP: share(stage, book.vault, progress, engine)} if MEMBERSHIP in families else {}
+    if attribute.FAMILY in families:
+        compared = attribute.compare(stage, shared[MEMBERSHIP].params if shared else None)
+        shared[attribute.FAMILY] = Shared(stage.asked, compared, None, {"seed": stage.plan.spec.seed}, {}, ())
+    weights = any(attacks[name].family == PROPERTY and attacks[name].needs is Access.WEIGHTS for name in runnable)
+    worlds = cache(lambda: with_worlds(stage, progress, engine, weights=weights))
     found: list[AttackSummary] = []
     for name, attack in attacks.items():
         progress("attacks", len(found), len(attacks))
         hindrance = hindered[name]
         if hindrance is not None:
-            row = _row(book, attack, status=hindrance[0], reason=hindrance[1], duration_s=0.0)
+            row = book.blank(attack.name, attack.family, status=hindrance[0], reason=hindrance[1], duration_s=0.0)
             book.add(row)
         else:
-            row = _one(book, stage, shared, attack)
+            row = _one(book, stage, shared.get(attack.family), worlds, attack)
         found.append(AttackSummary(row.id, name, row.family, row.status, row.reason, row.metrics, row.duration_s))
     progress("attacks", len(attacks), len(attacks))
     return found
 
 
-def _one(book: _Book, stage: Stage, shared: Shared | None, attack: Attack) -> AttackRecord:
+def _superseded(
+    stage: Stage,
+    attack: Attack,
+    attacks: Mapping[str, Attack],
+    hindered: Mapping[str, tuple[str, str] | None],
+) -> tuple[str, str] | None:
+    """Whether an attack that the spec does not name gives way to one that includes or outdoes it, as (status, reason).
+
+    It does where that one will be run, or is hindered by the very same thing. Else each more interval would make passing
+    harder without answering another question.
+    """
+    if attack.name in (stage.plan.spec.attacks or {}):
+        return None
+    own = hindered[attack.name]
+    known = [name for name in attack.yields_to if name in attacks]
+    for name in sorted(known, key=lambda name: (len(attacks[name].yields_to), name)):  # who gives way to nobody first
+        if hindered[name] is None and (own is None or own[0] != "not_applicable"):
+            return "superseded", f"{name} is run, which includes or outdoes it; name it in the spec to run it too"
+        if own is not None and own[0] == "not_testable" and hindered[name] == own:
+            return "superseded", f"{name} includes or outdoes it and cannot be run either"
+    return None
+
+
+def _unasked(plan: Plan, attack: str) -> str:
+    if plan.budget is not None and attack in plan.budget.left_out:
+        return f"the budget of {plan.spec.budget} leaves no time for reference models"
+    return "the spec did not ask for it"
+
+
+def _one(
+    book: Book, stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack
+) -> AttackRecord:
     """Run one attack and write down what came of it, whatever that is."""
     began = runtime.monotonic()
-    queries = stage.opened.http.queries if stage.opened.http else 0
+    before = stage.opened.http.counted() if stage.opened.http else {}
     try:
-        outcome, arrays = _run(stage, shared, attack)
-        row = _result_row(book, stage, attack, outcome, arrays, queries, runtime.monotonic() - began)
+        outcome, arrays = _run(stage, shared, worlds, attack)
+        row = _result_row(book, stage, shared, attack, outcome, arrays, before, runtime.monotonic() - began)
         book.add(row)
     except Exception as error:  # noqa: BLE001 - one attack of many: the failure is stored as data
-        row = _row(book, attack, status="failed", reason=reason_of(error), duration_s=runtime.monotonic() - began)
+        row = book.blank(
+            attack.name, attack.family, status="failed", reason=reason_of(error), duration_s=runtime.monotonic() - began
+        )
         book.add(row)
     return row
 
 
-def _run(stage: Stage, shared: Shared | None, attack: Attack) -> tuple[Outcome, Mapping[str, Any]]:
+def _run(
+    stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack
+) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
     if attack.run is mi_face.run and stage.plan.spec.positive_control and stage.records.evaluation is not None:
         params["positive_control"] = mi_face.control(stage.asked, params, runtime.rng(seed, f"{attack.name}-control"))
-    if attack.family != MEMBERSHIP or shared is None:
-        return attack.run(stage.target, stage.asked, params, runtime.rng(seed, attack.name)), {"seed": seed}
+    if attack.family == PRIVACY and stage.plan.spec.positive_control and stage.asked.canaries and stage.asked.claim:
+        params["positive_control"] = dp_control.judge(
+            attack, stage.target, stage.asked, stage.plan.recipe, params, seed
+        )
+    if shared is None:
+        asked = worlds() if attack.family == PROPERTY else stage.asked
+        return attack.run(stage.target, asked, params, runtime.rng(seed, attack.name)), {"seed": seed}
     params |= shared.params
+    if attack.family == attribute.FAMILY and stage.plan.spec.positive_control:
+        params["positive_control"] = attribute.control(stage, attack, params)
     if shared.control is not None:
         params["positive_control"] = control.judge(
             shared.control, attack, params, runtime.rng(seed, f"{attack.name}-control")
@@ -195,35 +254,24 @@ def _run(stage: Stage, shared: Shared | None, attack: Attack) -> tuple[Outcome, 
 
 
 def _result_row(
-    book: _Book,
+    book: Book,
     stage: Stage,
+    shared: Shared | None,
     attack: Attack,
     outcome: Outcome,
     arrays: Mapping[str, Any],
-    queries: int,
+    before: Mapping[str, int],
     duration_s: float,
 ) -> AttackRecord:
-    """Bytes go to the vault first, so that the row never names what is not there."""
-    if isinstance(outcome, NotApplicable):
-        return _row(book, attack, status="not_applicable", reason=outcome.reason, duration_s=duration_s)
-    if isinstance(outcome, NotTestable):
-        return _row(book, attack, status="not_testable", reason=outcome.reason, duration_s=duration_s)
-    assert isinstance(outcome, AttackResult)
-    evidence = book.vault.put(npz_bytes({**outcome.arrays, **arrays}))
-    row = _row(book, attack, status="void" if outcome.void else "completed", reason=outcome.void, duration_s=duration_s)
-    row.knowledge = outcome.knowledge
-    row.access = sorted(str(access) for access in outcome.access)
-    row.metrics = {name: estimate.to_dict() for name, estimate in outcome.metrics.items()}
-    row.baselines = dict(outcome.baselines)
-    row.counts = asdict(outcome.counts) if outcome.counts else {}
-    row.detail = {
-        **outcome.detail,
-        "figures": [{"name": found.name, "caption": found.caption} for found in outcome.figures],
-        **({"queries": stage.opened.http.queries - queries} if stage.opened.http else {}),
-    }
-    row.caveats = [*outcome.caveats, *stage.seen.caveats, *stage.opened.caveats, *_record_caveats(stage, row.family)]
-    row.evidence_sha256 = evidence.sha256
-    row.figures = [book.vault.put(found.png).sha256 for found in outcome.figures]
+    row = book.found(attack.name, attack.family, outcome, arrays, duration_s)
+    if row.status in ("completed", "void"):
+        now = stage.opened.http.counted() if stage.opened.http else {}
+        row.detail = {**row.detail, **{name: count - before[name] for name, count in now.items()}}
+        if shared is not None and row.family == MEMBERSHIP:
+            row.references_sha256 = shared.references_sha256
+            row.detail |= shared.detail
+            row.caveats += list(shared.caveats)
+        row.caveats += [*stage.seen.caveats, *stage.opened.caveats, *_record_caveats(stage, row.family)]
     return row
 
 
@@ -253,27 +301,6 @@ def _record_caveats(stage: Stage, family: str) -> list[str]:
     return found
 
 
-def _row(book: _Book, attack: Attack, *, status: str, reason: str, duration_s: float) -> AttackRecord:
-    return AttackRecord(
-        id=new_id("att"),
-        run_id=book.run_id,
-        attack=attack.name,
-        family=attack.family,
-        status=status,
-        reason=reason,
-        knowledge="",
-        access=[],
-        metrics={},
-        baselines={},
-        counts={},
-        detail={},
-        caveats=[],
-        evidence_sha256=None,
-        figures=[],
-        duration_s=duration_s,
-    )
-
-
 def _started(run_id: str, plan: Plan, spec_sha256: Any) -> AuditRun:
     return AuditRun(
         id=run_id,
@@ -284,17 +311,6 @@ def _started(run_id: str, plan: Plan, spec_sha256: Any) -> AuditRun:
         resolved=plan.to_dict(),
         seed=plan.spec.seed,
         versions=plans.versions(),
-    )
-
-
-def _outcome(book: _Book, status: str, error: str, began: float) -> AuditOutcome:
-    return AuditOutcome(
-        id=new_id("out"),
-        run_id=book.run_id,
-        status=status,
-        error=error,
-        duration_s=runtime.monotonic() - began,
-        finished_at=book.clock(),
     )
 
 

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
 from govtool.registry import service as registry
-from govtool.registry.models import ModelVersion
+from govtool.registry.models import DatasetVersion, ModelVersion
 
 TRIED = ("completed", "void", "not_testable", "failed")
-_WEIGHT = {**dict.fromkeys(TRIED, 2), "not_applicable": 1, "not_requested": 0}
+_WEIGHT = {**dict.fromkeys(TRIED, 2), "not_applicable": 1, "superseded": 1, "not_requested": 0}
 
 
 def runnable_families() -> frozenset[str]:
@@ -26,6 +26,12 @@ def runs(session: Session, version: ModelVersion | None = None) -> Sequence[Audi
     if version is not None:
         query = query.where(AuditRun.model_version_id == version.id)
     return session.scalars(query).all()
+
+
+def dataset_runs(session: Session, version: DatasetVersion) -> Sequence[AuditRun]:
+    """Audits of a synthetic dataset, newest first."""
+    query = sa.select(AuditRun).where(AuditRun.dataset_version_id == version.id)
+    return session.scalars(query.order_by(AuditRun.ledger_index.desc())).all()
 
 
 def run(session: Session, prefix: str) -> AuditRun:

@@ -7,19 +7,41 @@ from typing import Any
 import numpy as np
 
 from govtool import runtime
+from govtool.access import Access, reachable
 from govtool.attacks import validity
 from govtool.attacks.interface import Attack, AttackData, Records, Target
-from govtool.audits import control, data, references
+from govtool.attacks.membership.answers import Answers
+from govtool.attacks.property.assembly import NOT_ASKED
+from govtool.audits import (
+    attribute,
+    control,
+    data,
+    dp_canaries,
+    halves,
+    reference_evidence,
+    references,
+    world_design,
+    worlds,
+)
+from govtool.audits.engine import Engine
 from govtool.audits.plan import Plan
+from govtool.audits.recipe import Recipe
+from govtool.audits.regression import models as regressions
+from govtool.audits.regression import planted, residuals
+from govtool.audits.regression.training import RegressionRecipe
 from govtool.audits.targets import base, probe
 from govtool.audits.targets import open as opener
 from govtool.audits.targets.open import Opened
 from govtool.audits.targets.probe import Capabilities
+from govtool.digest import Sha256
 from govtool.errors import InputError
 from govtool.evidence.vault import Vault
 
 MEMBERSHIP = "membership_inference"
 INVERSION = "model_inversion"
+PROPERTY = "property_inference"
+DP = "differential_privacy"
+PRIVACY = "differential_privacy"
 
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, how much of it is done, and how much there is."""
@@ -45,7 +67,10 @@ class Stage:
 
     @property
     def exposed(self) -> frozenset[Any]:
-        return self.seen.access if self.plan.exposed is None else self.plan.exposed
+        shown = self.seen.access if self.plan.exposed is None else self.plan.exposed
+        if self.plan.regression and Access.LABELS in shown:  # a residual needs the predicted number and no more
+            return shown | reachable(frozenset({Access.PROBABILITIES}))
+        return shown
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,11 @@ class Shared:
     params: Mapping[str, Any]
     control: control.Control | None
     arrays: Mapping[str, Any]
+    detail: Mapping[str, Any]
+    """How it was made, where that changes no figure."""
+    caveats: tuple[str, ...]
+    references_sha256: Sha256 | None = None
+    """What references answered, in the vault."""
 
 
 def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: str | None) -> Stage:
@@ -66,33 +96,67 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
         InputError: records and model do not belong together.
         WorkError: the target does not load or does not answer.
     """
-    groups = {group: data.read(sources) for group, sources in plan.sources.items()}
+    groups = {group: data.read(sources, regression=plan.regression) for group, sources in plan.sources.items()}
     members, nonmembers = groups["members"], groups["nonmembers"]
     assert members is not None
-    assert nonmembers is not None
-    records = AttackData(members, nonmembers, groups["population"], groups["evaluation"])
+    if nonmembers is None:  # where only canaries are asked about
+        nonmembers = Records(members.features[:0], members.labels[:0])
+    sensitive = attribute.resolve(plan.spec.sensitive, members)
+    canaries = dp_canaries.load(vault, plan.canaries) if plan.canaries else None
+    claim = plan.spec.claim.claim() if plan.spec.claim else None
+    records = AttackData(
+        members,
+        nonmembers,
+        groups["population"],
+        groups["evaluation"],
+        sensitive=sensitive,
+        canaries=canaries,
+        claim=claim,
+    )
     width = members.features.shape[1]
     for group, found in groups.items():
         if found is not None and found.features.shape[1] != width:
             raise InputError(f"{group} have {found.features.shape[1]} features, members {width}")
+        if found is not None and found.columns and members.columns and found.columns != members.columns:
+            raise InputError(
+                f"{group} have other columns than members, or the same in another order",
+                hint="write the files with the same header; the model is given the columns as they stand",
+            )
     promised = opener.ALL if plan.exposed is None else plan.exposed
-    opened = opener.open_target(
-        plan.version,
-        vault,
-        exposed=promised,
-        inputs=width,
-        endpoint=plan.endpoint,
-        environ=environ,
-        trust_pickle=trust_pickle,
-    )
+    if plan.regression:
+        opened = regressions.open_target(
+            plan.version, vault, exposed=promised, records=records, endpoint=plan.endpoint, trust_pickle=trust_pickle
+        )
+    else:
+        opened = opener.open_target(
+            plan.version,
+            vault,
+            exposed=promised,
+            inputs=width,
+            endpoint=plan.endpoint,
+            environ=environ,
+            trust_pickle=trust_pickle,
+        )
+    try:
+        return _looked_at(plan, opened, records, promised)
+    except BaseException:
+        opened.closing()
+        raise
+
+
+def _looked_at(plan: Plan, opened: Opened, records: AttackData, promised: frozenset[Access]) -> Stage:
     asked = records if opened.scores is None else _by_index(records, opened.scores.groups)
     seen = probe.probe(opened.target, asked.features)
     target = opened.target if opened.http is None else base.Exposed(opened.http, promised & seen.access)
     if target.n_classes:
-        for group, found in groups.items():
-            data.check_labels(found, target.n_classes, group)
-    trained_on, caveats = data.trained_among(plan.training, nonmembers)
-    audited = Records(records.features, records.labels)
+        for group in data.GROUPS:
+            data.check_labels(getattr(records, group), target.n_classes, group)
+    inputs = records
+    if plan.regression:
+        seen = replace(seen, decimals=None)  # labels met exactly look like rounded confidences
+        inputs = residuals.inputs(records)
+    trained_on, caveats = data.trained_among(plan.training, inputs.nonmembers, regression=plan.regression)
+    audited = Records(inputs.features, inputs.labels)
     return Stage(
         plan,
         opened,
@@ -100,8 +164,8 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
         replace(seen, access=target.access),
         records,
         asked,
-        data.shared(audited, records.population),
-        data.shared(members, records.evaluation),
+        data.shared(audited, inputs.population),
+        data.shared(inputs.members, inputs.evaluation),
         trained_on,
         tuple(caveats),
     )
@@ -122,19 +186,43 @@ def _by_index(records: AttackData, groups: Mapping[str, Records]) -> AttackData:
     population = groups.get("population")
     if population is not None and records.population is not None and len(population) != len(records.population):
         raise InputError("the score file and the spec have populations of different size")
-    return AttackData(groups["member"], groups["nonmember"], population if records.population is not None else None)
+    return AttackData(
+        replace(groups["member"], subjects=records.members.subjects),
+        replace(groups["nonmember"], subjects=records.nonmembers.subjects),
+        population if records.population is not None else None,
+        claim=records.claim,
+    )
 
 
 def obstacle(stage: Stage, attack: Attack) -> tuple[str, str] | None:
     """Why an attack is not run here, as (status, reason); None when it is."""
     needs = attack.needs
+    if stage.plan.regression and not attack.regression and (stage.asked.claim or attack.family != DP):
+        return _of_a_number(stage, attack)
     if needs not in stage.exposed:
         shown = ", ".join(sorted(stage.exposed)) or "nothing"
         return "not_applicable", f"the attack needs {needs}, and {stage.plan.scene} exposes only: {shown}"
     if reason := probe.unmet(stage.exposed, stage.seen, needs):
         return "not_testable", reason
+    if attack.family == PROPERTY:
+        return _no_worlds(stage)
+    if attack.family == attribute.FAMILY:
+        return attribute.obstacle(stage)
     reason = (_no_references(stage) if attack.needs_references else "") or _mixed(stage, attack)
+    if attack.alters_records and stage.opened.scores is not None:
+        reason = reason or "only exported scores are here, so no altered record can be asked about"
     return ("not_testable", reason) if reason else None
+
+
+def _of_a_number(stage: Stage, attack: Attack) -> tuple[str, str]:
+    """An attack on classes has no meaning for a regression; one on attributes or properties has, and is not made yet."""
+    if attack.family in (MEMBERSHIP, INVERSION):
+        return "not_applicable", "the attack reads classes or their confidences, and the model predicts a number"
+    asked = {PROPERTY: _no_worlds, attribute.FAMILY: attribute.obstacle}.get(attack.family)
+    found = asked(stage) if asked else None
+    if found is not None and found[0] == "not_requested":
+        return found
+    return "not_testable", "this attack is not made yet for models that predict a number"
 
 
 def _no_references(stage: Stage) -> str:
@@ -143,6 +231,22 @@ def _no_references(stage: Stage) -> str:
     if stage.plan.recipe is None or not stage.plan.spec.references:
         return "the spec gives no recipe, or no references, so no reference model could be trained"
     return ""
+
+
+def _no_worlds(stage: Stage) -> tuple[str, str] | None:
+    """Why there are no models of two worlds; not asked for unless the spec names the property or the attack."""
+    spec = stage.plan.spec
+    if spec.property_ is None:
+        return ("not_requested" if spec.attacks is None else "not_testable"), NOT_ASKED
+    if stage.opened.scores is not None:
+        return (
+            "not_testable",
+            "only exported scores are here, so the model cannot be asked what models of two worlds are",
+        )
+    if stage.plan.recipe is None:
+        return "not_testable", "the spec gives no recipe, so no models of two worlds can be trained"
+    found = world_design.design(spec.property_, stage.records, spec.seed)
+    return ("not_testable", found) if isinstance(found, str) else None
 
 
 def _mixed(stage: Stage, attack: Attack) -> str:
@@ -159,49 +263,92 @@ def _mixed(stage: Stage, attack: Attack) -> str:
     return ""
 
 
-def share(stage: Stage, progress: Progress) -> Shared:
+def staged_recipe(stage: Stage) -> Recipe | None:
+    """The plan's recipe; for a target of numbers, on that target's scale."""
+    recipe, scale = stage.plan.recipe, stage.opened.scale
+    return RegressionRecipe.of(recipe, scale) if scale is not None and recipe is not None else recipe
+
+
+def planned_control(stage: Stage) -> control.Plan | None:
+    """What the positive control will be given; None where the spec wants none."""
+    labels, spec = stage.records.labels, stage.plan.spec
+    if not spec.positive_control:
+        return None
+    if stage.opened.scale is not None:
+        return planted.plan(stage.records, spec.seed)
+    return control.plan(len(labels), labels, stage.target.n_classes, spec.seed)
+
+
+def share(stage: Stage, vault: Vault, progress: Progress, engine: Engine) -> Shared:
     """Train references and control and compare the groups: everything membership attacks need, once for all of them.
 
     Raises:
         InputError: the recipe does not fit, or there are too few records.
+        WorkError: the cluster is lost, or the disk is full.
         MissingExtraError: torch or scikit-learn is not installed.
     """
     spec, plan = stage.plan.spec, stage.plan
     progress("compare members with non-members", 0, 1)
     checked = validity.check(stage.records, runtime.rng(spec.seed, "validity"))
     n_classes = stage.target.n_classes
-    planned = None
-    if spec.positive_control:
-        planned = control.plan(len(stage.records.labels), stage.records.labels, n_classes, spec.seed)
-    trained = None
-    if plan.recipe is not None and spec.references and stage.opened.scores is None:
-        progress("reference models", 0, spec.references)
+    planned, recipe, scale = planned_control(stage), staged_recipe(stage), stage.opened.scale
+    trained, caveats = None, list[str]()
+    if recipe is not None and spec.references and stage.opened.scores is None:
+        masks, caveats = halves.drawn(spec.references, stage.records, plan.unit, spec.unit, spec.seed)
         trained = references.train_references(
-            plan.recipe,
+            recipe,
             stage.target,
             stage.records,
             count=spec.references,
             seed=spec.seed,
-            control_labels=None if planned is None else planned.labels,
+            control=planned,
             training_records=sum(len(source.rows) for source in plan.training) or None,
             progress=lambda done: progress("reference models", done, spec.references),
+            device=plan.device,
+            engine=engine,
+            masks=masks,
         )
     made = None
     if planned is not None:
         progress("positive control", 0, 1)
-        made = control.train_control(
-            planned,
-            plan.recipe,
-            stage.records,
-            stage.target.access,
-            n_classes,
-            spec.seed,
-            trained.control if trained else None,
+        asked, access = trained.control if trained else None, stage.target.access
+        made = (
+            control.train_control(planned, plan.recipe, stage.records, access, n_classes, spec.seed, asked)
+            if scale is None
+            else planted.train_control(planned, stage.records, scale, access, spec.seed, asked)
         )
-    arrays: dict[str, Any] = {"seed": np.int64(spec.seed)}
-    if trained is not None:
-        arrays["reference_members"] = trained.references.members
-        arrays["reference_seeds"] = np.array(trained.seeds, dtype=np.int64)
-        arrays["reference_log_probabilities"] = trained.references.log_probabilities
-    attacked = replace(stage.asked, references=trained.references if trained else None)
-    return Shared(attacked, {"validity": checked}, made, arrays)
+    # Where people have records on both sides, nobody is wholly a member: then records are counted, unless the spec insists.
+    unit = spec.unit or ("record" if caveats else None)
+    attacked = replace(stage.asked, references=trained.references if trained else None, unit=unit)
+    kept = {} if trained is None else {"references_cached": trained.cached}
+    params = {"validity": checked, "answers": Answers(stage.target, attacked)}
+    stored = reference_evidence.store(vault, trained, engine.cache.folder) if trained else None
+    return Shared(attacked, params, made, {"seed": np.int64(spec.seed)}, kept, tuple(caveats), stored)
+
+
+def with_worlds(stage: Stage, progress: Progress, engine: Engine, *, weights: bool) -> AttackData:
+    """What property inference gets: the records, and models of two worlds; with their weights where they are attacked.
+
+    Raises:
+        InputError: the recipe does not fit.
+        MissingExtraError: torch or scikit-learn is not installed.
+    """
+    spec, plan = stage.plan.spec, stage.plan
+    assert spec.property_ is not None
+    assert plan.recipe is not None
+    found = world_design.design(spec.property_, stage.records, spec.seed)
+    assert isinstance(found, world_design.Design)
+    trained = worlds.train(
+        found,
+        plan.recipe,
+        stage.records.members,
+        stage.target.n_classes,
+        seed=spec.seed,
+        control=spec.positive_control,
+        weights=weights,
+        target_records=sum(len(source.rows) for source in plan.training) or None,
+        progress=lambda done, total: progress("models of two worlds", done, total),
+        engine=engine,
+        device=plan.device,
+    )
+    return replace(stage.asked, worlds=trained)

@@ -1,22 +1,40 @@
 """govtool audit: attack a registered model version and look at what came of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from govtool.cli.output import JsonFlag, examples, is_terminal, note, show, table
+from govtool.audits.training.device import Device
+from govtool.cli import audit_privacy, audit_risk
+from govtool.cli.output import JsonFlag, examples, note, show, table
+from govtool.cli.progress import Progress
 
 if TYPE_CHECKING:
     from govtool.audits.runner import RunSummary
 
 app = typer.Typer(help="Attack a model version and remember what came of it.", no_args_is_help=True)
+audit_privacy.register(app)
+
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Train reference models on dask://HOST:PORT, ray://HOST:PORT or ray://auto; local: on this machine.",
+    ),
+]
+NoCacheFlag = Annotated[
+    bool, typer.Option("--no-cache", help="Train every reference model, and keep none for later runs.")
+]
 
 
 @app.command(
     epilog=examples(
         "govtool audit run triage@1.2 --spec audit.yaml",
         "govtool audit run triage@1.2 --spec audit.yaml --json",
+        "govtool audit run triage@1.2 --spec audit.yaml --budget 10m",
+        "govtool audit run triage@1.2 --spec audit.yaml --cluster dask://scheduler:8786",
         "govtool audit run own@1 --spec audit.yaml --trust-factory our_nets:wide",
     )
 )
@@ -28,31 +46,45 @@ def run(
         typer.Option("--trust-pickle", metavar="SHA256", help="Load this pickle, which runs the code it contains."),
     ] = None,
     trust_factory: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--trust-factory",
             metavar="MODULE:FUNCTION",
-            help="Build the model with this function, which runs its code.",
+            help="Build or train models with this function, which runs its code. May be given several times.",
         ),
     ] = None,
+    device: Annotated[
+        Device | None, typer.Option("--device", help="Where reference models train, instead of what the spec says.")
+    ] = None,
+    cluster: ClusterOption = "local",
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            metavar="TIME",
+            help="Train as many reference models as fit, such as 90s, 10m or 2h. Some attacks take longer than is kept for them.",
+        ),
+    ] = None,
+    no_cache: NoCacheFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the attacks that the spec asks for. Leaves 0 when any gave a usable figure, 4 when none did, whatever it is."""
     from govtool.attacks.catalog import ATTACKS
-    from govtool.audits import runner
+    from govtool.audits import engine, fanout, runner
     from govtool.audits import spec as specs
     from govtool.cli.context import open_workspace
     from govtool.digest import parse_sha256
-    from govtool.evidence.vault import open_regular
 
-    with open_regular(spec) as stream:
-        data = stream.read(
-            (1 << 20) + 1
-        )  # one more than a spec may have, so that the parser refuses and we do not choke
+    data = _spec_bytes(spec)
     parsed = specs.parse(data, str(spec), ATTACKS)
+    if device is not None:
+        parsed = parsed.model_copy(update={"device": device})
+    if budget is not None:
+        parsed = specs.within(parsed, budget)
     trusted = parse_sha256(trust_pickle) if trust_pickle else None
+    where = fanout.parse(cluster)
     ws = open_workspace()
-    with _Progress() as progress:
+    with Progress() as progress, engine.opened(None if no_cache else ws.cache, where) as own:
         done = runner.run_audit(
             ws.write,
             ws.vault,
@@ -63,16 +95,98 @@ def run(
             by=ws.actor,
             progress=progress,
             trust_pickle=trusted,
-            trust_factory=trust_factory,
+            trust_factory=trust_factory or (),
+            engine=own,
+            tell=note,
         )
-    rows = [[found.attack, found.status, _headline(found.metrics), found.reason] for found in done.attacks]
-    text = (
-        f"run {done.run_id} of {done.target}: {done.status} in {done.duration_s:.1f} s\n\n"
-        f"{table(['attack', 'status', 'figure (95 % interval)', 'why'], rows)}"
-    )
     if done.status == "completed":
         note(f"next: govtool audit show {done.run_id}, then govtool gate check {done.model}")
-    show("audit.run/1", _plain(done), text, as_json=as_json, exit_code=_exit_code(done))
+    show("audit.run/1", _plain(done), _summary(done), as_json=as_json, exit_code=_exit_code(done))
+
+
+@app.command(
+    epilog=examples(
+        "govtool audit synthetic patients-synthetic@1 --spec synthetic.yaml",
+        "govtool audit synthetic patients-synthetic@1 --spec synthetic.yaml --json",
+    )
+)
+def synthetic(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET@VERSION", help="The registered synthetic dataset.")],
+    spec: Annotated[Path, typer.Option("--spec", help="The synthetic.yaml that says what to compare it with.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Attack a synthetic dataset: singling out, linkability, inference, copies. Leaves 0 when any gave a usable figure."""
+    from govtool.attacks.synthetic.catalog import SYNTHETIC_ATTACKS
+    from govtool.audits import synthetic as audits
+    from govtool.audits import synthetic_spec
+    from govtool.cli.context import open_workspace
+
+    data = _spec_bytes(spec)
+    parsed = synthetic_spec.parse(data, str(spec), SYNTHETIC_ATTACKS)
+    ws = open_workspace()
+    with Progress() as progress:
+        done = audits.run_audit(
+            ws.write, ws.vault, dataset, parsed, data, clock=ws.clock, by=ws.actor, progress=progress
+        )
+    if done.status == "completed":
+        note(f"next: govtool audit show {done.run_id}")
+    show("audit.synthetic/1", _plain(done), _summary(done), as_json=as_json, exit_code=_exit_code(done))
+
+
+@app.command(
+    epilog=examples(
+        "govtool audit unlearning triage@1 triage@2 --forget leavers@1 --retrained triage@retrained",
+        "govtool audit unlearning triage@1 triage@2 --forget patients@1 --rows 0:200 --spec unlearning.yaml",
+    )
+)
+def unlearning(
+    before: Annotated[str, typer.Argument(metavar="BEFORE@VERSION", help="The version that knew the records.")],
+    after: Annotated[str, typer.Argument(metavar="AFTER@VERSION", help="The version that should have forgotten them.")],
+    forget: Annotated[
+        str | None, typer.Option("--forget", metavar="DATASET@VERSION", help="The records to be forgotten.")
+    ] = None,
+    rows: Annotated[str, typer.Option("--rows", metavar="A:B", help="Only these rows of --forget.")] = ":",
+    retrained: Annotated[
+        str | None, typer.Option("--retrained", metavar="MODEL@VERSION", help="A version trained without them.")
+    ] = None,
+    spec: Annotated[
+        Path | None, typer.Option("--spec", help="An unlearning.yaml with what else is to be said.")
+    ] = None,
+    trust_factory: Annotated[
+        list[str] | None,
+        typer.Option("--trust-factory", metavar="MODULE:FUNCTION", help="Build models with it, which runs its code."),
+    ] = None,
+    cluster: ClusterOption = "local",
+    no_cache: NoCacheFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Was it forgotten? Leaves 0 when as after retraining, 3 when not or when leakage was raised, 4 when undecided."""
+    from govtool.audits import engine, fanout
+    from govtool.audits import unlearning as audits
+    from govtool.cli.audit_unlearning import asked, exit_code, in_words
+    from govtool.cli.context import open_workspace
+    from govtool.evidence.ledger import values
+
+    data = _spec_bytes(spec) if spec else b""
+    settled, data = asked(data, str(spec), forget, rows, retrained)
+    where = fanout.parse(cluster)
+    ws = open_workspace()
+    with Progress() as progress, engine.opened(None if no_cache else ws.cache, where) as own:
+        row = audits.run_audit(
+            ws.write,
+            ws.vault,
+            before,
+            after,
+            settled,
+            data,
+            clock=ws.clock,
+            by=ws.actor,
+            progress=progress,
+            trust_factory=trust_factory or (),
+            engine=own,
+        )
+    note(f"next: govtool audit show {row.run_id}")
+    show("audit.unlearning/1", values(row), in_words(row), as_json=as_json, exit_code=exit_code(row))
 
 
 @app.command("list", epilog=examples("govtool audit list", "govtool audit list --model triage@1.2 --json"))
@@ -92,7 +206,7 @@ def list_runs(
         found = [
             {
                 "id": row.id,
-                "model": row.resolved["model"],
+                "model": row.resolved.get("model") or row.resolved["dataset"],
                 "target": row.resolved["target"],
                 "status": service.run_status(session, row),
                 "recorded_at": row.recorded_at,
@@ -129,7 +243,7 @@ def show_run(
             "records": [values(record) for record in records],
         }
     lines = [
-        f"run {row.id} of {row.resolved['model']} ({row.resolved['target']}): {data['status']}",
+        f"run {row.id} of {row.resolved.get('model') or row.resolved['dataset']} ({row.resolved['target']}): {data['status']}",
         f"records: {', '.join(f'{count} {group}' for group, count in row.resolved['counts'].items())}; seed {row.seed}",
     ]
     if ended and ended.error:
@@ -138,6 +252,9 @@ def show_run(
         lines += ["", f"{record.attack}: {record.status}" + (f" - {record.reason}" if record.reason else "")]
         lines += _figures(record)
     show("audit.show/1", data, "\n".join(lines), as_json=as_json)
+
+
+app.command("risk", epilog=audit_risk.EXAMPLES)(audit_risk.risk)
 
 
 @app.command(epilog=examples("govtool audit attacks", "govtool audit attacks --json"))
@@ -175,6 +292,10 @@ def _figures(record: Any) -> list[str]:
         baseline = record.baselines.get(name)
         against = f", {baseline:.3f} without any attack" if baseline is not None else ""
         lines.append(f"  {name}: {_interval(found)}, n = {found['n']}{against}")
+    if finding := record.detail.get("finding"):
+        lines.insert(0, f"  finding: {finding.replace('_', ' ')}, at a margin of {record.detail['margin']:g}")
+    if "statement" in record.detail:
+        lines.append(f"  {record.detail['statement']}")
     control = record.detail.get("positive_control")
     if control:
         verdict = {True: "passed", False: "NOT passed", None: "not run"}[control["passed"]]
@@ -182,11 +303,39 @@ def _figures(record: Any) -> list[str]:
     lines += [f"  caveat: {caveat}" for caveat in record.caveats]
     if record.evidence_sha256:
         lines.append(f"  evidence: sha256:{record.evidence_sha256}")
+    if record.references_sha256:
+        lines.append(f"  reference models: sha256:{record.references_sha256}")
     return lines
 
 
+def _spec_bytes(spec: Path) -> bytes:
+    """One byte more than a spec may have, so that the parser refuses and we do not choke."""
+    from govtool.evidence.vault import open_regular
+
+    with open_regular(spec) as stream:
+        return stream.read((1 << 20) + 1)
+
+
+def _summary(done: "RunSummary") -> str:
+    from govtool.audits.service import TRIED
+
+    tried = [found for found in done.attacks if found.status in TRIED]
+    rows = [[found.attack, found.status, _headline(found.metrics), found.reason] for found in tried]
+    lines = [f"run {done.run_id} of {done.target}: {done.status} in {done.duration_s:.1f} s"]
+    if rows:
+        lines += ["", table(["attack", "status", "figure (95 % interval)", "why"], rows)]
+    left = dict[tuple[str, str], list[str]]()
+    for found in done.attacks:
+        if found not in tried:
+            left.setdefault((found.status, found.reason), []).append(found.attack)
+    if left:
+        untried = [[status, f"{', '.join(names)}: {reason}"] for (status, reason), names in left.items()]
+        lines += ["", table(["not run", "attacks, and why"], untried)]
+    return "\n".join(lines)
+
+
 def _headline(metrics: Any) -> str:
-    for name in ("balanced_accuracy", "auc", "identification_rate", *metrics):
+    for name in ("epsilon_lower_bound", "balanced_accuracy", "auc", "identification_rate", "excess", *metrics):
         if name in metrics:
             return f"{name} {_interval(metrics[name])}"
     return ""
@@ -206,37 +355,3 @@ def _plain(done: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
     return asdict(done)
-
-
-class _Progress:
-    """A bar on a terminal; elsewhere one line on stderr per step, so that a log of a CI job shows where it stands."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
-        self._step = ""
-
-    def __enter__(self) -> Self:
-        if is_terminal():
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.start()
-        return self
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        changed, self._step = step != self._step, step
-        if self._bar is None:
-            if changed:
-                note(f"{step} ...")
-            return
-        if changed:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(step, total=total)
-        self._bar.update(self._task, completed=done)
-
-    def __exit__(self, *_error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

@@ -84,6 +84,11 @@ class Workspace:
     def policies(self) -> Path:
         return self.resolved.path(self.settings.policies)
 
+    @property
+    def cache(self) -> Path:
+        """What can be made again: finished reference models. No evidence."""
+        return self.resolved.path(self.settings.cache_dir)
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         with db.session_scope(self.engine, read=True) as session:

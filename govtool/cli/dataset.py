@@ -1,5 +1,6 @@
 """`govtool dataset`: datasets, their versions and classification."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
     from govtool.registry.models import DatasetVersion
 
 app = typer.Typer(help="Datasets, their versions and classification.", no_args_is_help=True)
+
+
+class Task(StrEnum):
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
 LEVELS = {None: "unknown", 0: "0 public", 1: "1 internal", 2: "2 personal", 3: "3 special"}
 
 
@@ -19,6 +27,7 @@ LEVELS = {None: "unknown", 0: "0 public", 1: "1 internal", 2: "2 personal", 3: "
     epilog=examples(
         "govtool dataset add referrals 2026-01 referrals.csv --label outcome --subject patient --level 3 --sensitive health",
         "govtool dataset add digits 1 digits.npz --label y --level 2 --lawful-basis art6-1-f",
+        "govtool dataset add stays 1 stays.csv --label days --task regression --level 3",
     ),
 )
 def add(
@@ -44,6 +53,9 @@ def add(
     owner: Annotated[str, typer.Option(help="Who answers for it; default: you.")] = "",
     description: Annotated[str, typer.Option(help="What it is.")] = "",
     origin: Annotated[str, typer.Option(help="Where it came from.")] = "",
+    task: Annotated[
+        Task, typer.Option(help="What the labels are for: classification (whole numbers) or regression (any numbers).")
+    ] = Task.CLASSIFICATION,
     as_json: JsonFlag = False,
 ) -> None:
     """Register a file's content as an immutable version. The file stays where it is; its digest is kept."""
@@ -68,6 +80,7 @@ def add(
             lawful_basis=lawful_basis,
             class_unit=class_unit,
             origin=origin,
+            regression=task is Task.REGRESSION,
             now=workspace.now,
             by=workspace.actor,
         )

@@ -27,6 +27,12 @@ def _module(name: str, extra: str, purpose: str, *, required: bool = False) -> C
         return Check(purpose, False, required, f"{name} is not installed", f"pip install 'govtool[{extra}]'")
 
 
+def _xgboost() -> Check:
+    """The library goes by two names: xgboost-cpu is the one without CUDA."""
+    slim = _module("xgboost-cpu", "formats", "XGBoost models")
+    return slim if slim.ok else _module("xgboost", "formats", "XGBoost models")
+
+
 def _python() -> Check:
     import platform
     import sys
@@ -72,6 +78,9 @@ def examine() -> list[Check]:
         _module("torch", "attacks", "attacks on torch models"),
         _module("scikit-learn", "attacks", "attacks on scikit-learn models"),
         _module("skops", "attacks", "safe loading of scikit-learn models"),
+        _module("onnxruntime", "formats", "ONNX models"),
+        _xgboost(),
+        _module("lightgbm", "formats", "LightGBM models"),
         _module("duckdb", "logs", "log analysis"),
         _module("ibis-framework", "logs", "log analysis expressions"),
         _module("psycopg", "postgres", "PostgreSQL"),

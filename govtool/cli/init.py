@@ -14,6 +14,7 @@ database_url = "sqlite:///govtool.db"      # or GOVTOOL_DATABASE_URL=postgresql+
 vault_url = "vault"                        # a folder, or any fsspec URL such as s3://bucket/prefix
 signing_key = "keys/signing.pem"
 policies = "policies"
+cache_dir = "cache"                        # finished reference models; no evidence, may be deleted at any time
 
 # Who notices name as the controller. Leave empty what you do not know: it is printed as 'to be determined'.
 [organisation]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govtool.cli.output import JsonFlag, examples, note, show, table
+from govtool.registry.artifacts import KNOWN
 
 if TYPE_CHECKING:
     from govtool.registry.models import ModelVersion
@@ -46,15 +47,15 @@ def add(
     epilog=examples(
         "govtool model version add triage 1 --artifact triage.skops",
         'govtool model version add triage 2 --artifact w.safetensors --factory mlp --factory-params \'{"inputs": 64, "hidden": [128], "classes": 10}\'',
+        "govtool model version add triage 3 --artifact booster.ubj",
+        "govtool model version add vendor-score 1 --artifact scores.csv",
         "govtool model version add vendor-bot 2026-03 --endpoint https://models.example.org",
     ),
 )
 def add_version(
     name: str,
     version: str,
-    artifact: Annotated[
-        Path | None, typer.Option(help="Weights: .safetensors, .skops, scores as .npz, or a vouched .pkl.")
-    ] = None,
+    artifact: Annotated[Path | None, typer.Option(help=f"The model's file: {KNOWN}.")] = None,
     endpoint: Annotated[
         str | None, typer.Option(help="Base URL of an Open Inference Protocol server, for a model you cannot hold.")
     ] = None,

@@ -19,6 +19,7 @@ _BELONGS = {"case_id": "incident", "incident_id": "incident", "run_id": "run", "
 _BYTES = {
     "sha256": "original bytes",
     "evidence_sha256": "scores and labels",
+    "references_sha256": "answers of the reference models",
     "figures": "figure",
     "rows_sha256": "anchors of its events",
     "list_sha256": "list of exposed records",

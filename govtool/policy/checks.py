@@ -10,8 +10,10 @@ from govtool.policy.document import ExposureCheck, FieldPresentCheck, NoOpenInci
 from govtool.policy.facts import AttackFact, DatasetFact, Facts
 from govtool.policy.freshness import because, blind_spot, outdated, unfinished
 from govtool.policy.metric import check_metric
+from govtool.policy.privacy_claim import check_privacy_claim
 from govtool.policy.result import RuleResult
 from govtool.policy.standing import foreign, standing
+from govtool.policy.synthetic import check_synthetic
 from govtool.verdict import Verdict, combine
 
 CheckFunction = Callable[[Facts, Any, Rule, datetime], RuleResult]
@@ -24,6 +26,7 @@ FAMILY_NEEDS: Mapping[str, frozenset[Access]] = {
     "attribute_inference": _ANY,
     "property_inference": _ANY,
     "training_data_extraction": _ANY,
+    "differential_privacy": _ANY,
     "data_reconstruction": frozenset({Access.WEIGHTS, Access.GRADIENTS, Access.EMBEDDINGS}),
 }
 
@@ -66,7 +69,7 @@ def _attempt(facts: Facts, attack: AttackFact, name: str, check: TestedCheck, no
             return Verdict.INCONCLUSIVE, unfinished(attack)
         case "failed":
             return Verdict.ERROR, f"The {name} attack {attack.attack} broke off: {because(attack)}."
-        case "not_testable" | "not_applicable" | "not_requested":
+        case "not_testable" | "not_applicable" | "not_requested" | "superseded":
             return Verdict.NOT_RUN, f"The {name} attack {attack.attack} was not run: {because(attack)}."
 
 
@@ -163,9 +166,11 @@ def check_no_open_incident(facts: Facts, check: NoOpenIncidentCheck, rule: Rule,
 CHECKS: dict[str, CheckFunction] = {
     "metric": check_metric,
     "tested": check_tested,
+    "privacy_claim": check_privacy_claim,
     "field_present": check_field_present,
     "exposure": check_exposure,
     "no_open_incident": check_no_open_incident,
+    "synthetic": check_synthetic,
 }
 
 

@@ -28,8 +28,17 @@ Family = Literal[
     "property_inference",
     "data_reconstruction",
     "training_data_extraction",
+    "differential_privacy",
 ]
-MetricName = Literal["mia.balanced_accuracy", "mia.auc", "mia.tpr_at_fpr_0.01", "inversion.identification_rate"]
+MetricName = Literal[
+    "mia.balanced_accuracy",
+    "mia.auc",
+    "mia.tpr_at_fpr_0.01",
+    "attribute.excess",
+    "inversion.identification_rate",
+    "property.accuracy",
+]
+SyntheticMetric = Literal["synthetic.singling_out_risk", "synthetic.linkability_risk", "synthetic.inference_risk"]
 AccessWord = Annotated[Access, Field(strict=False)]
 RegistryField = Literal["owner", "purpose", "lawful_basis", "classification_level", "subject_column", "lineage"]
 Text = Annotated[str, Field(min_length=1)]
@@ -37,6 +46,12 @@ Text = Annotated[str, Field(min_length=1)]
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, serialize_by_alias=True, validate_by_name=True)
+
+
+def _means_something(value: float) -> float:
+    if value < 0.5:  # noqa: PLR2004 - below an even chance 'confidence' says nothing
+        raise ValueError(f"a confidence of {value * 100:g} % is less than an even chance; 95% is usual")
+    return value
 
 
 class MetricCheck(Strict):
@@ -48,15 +63,10 @@ class MetricCheck(Strict):
     value: Fraction
     confidence: Fraction
     min_n: Annotated[int, Field(ge=1)]
-    """Records of each class (members, non-members); for inversion, classes."""
+    """Records of each class (members, non-members); for inversion, classes; for property inference, test models."""
     max_age: Duration
 
-    @field_validator("confidence")
-    @classmethod
-    def _means_something(cls, value: float) -> float:
-        if value < 0.5:  # noqa: PLR2004 - below an even chance 'confidence' says nothing
-            raise ValueError(f"a confidence of {value * 100:g} % is less than an even chance; 95% is usual")
-        return value
+    _confidence = field_validator("confidence")(_means_something)
 
 
 class TestedCheck(Strict):
@@ -67,6 +77,30 @@ class TestedCheck(Strict):
     type: Literal["tested"]
     families: Annotated[tuple[Family, ...], *Listed]
     max_age: Duration | None = None
+
+
+class SyntheticCheck(Strict):
+    """Every synthetic dataset that the version was made from was tested, and each risk lies below `value`."""
+
+    type: Literal["synthetic"]
+    metrics: Annotated[tuple[SyntheticMetric, ...], *Listed]
+    op: Literal["<"]
+    value: Fraction
+    confidence: Fraction
+    min_n: Annotated[int, Field(ge=1)]
+    """Attempts on originals, and on control records."""
+    max_age: Duration
+
+    _confidence = field_validator("confidence")(_means_something)
+
+
+class PrivacyClaimCheck(Strict):
+    """Differential privacy is claimed, no weaker than this; the stated noise pays for it and no audit contradicts it."""
+
+    type: Literal["privacy_claim"]
+    epsilon_at_most: Annotated[float, Field(gt=0, allow_inf_nan=False, strict=False)]
+    delta_at_most: Annotated[float, Field(gt=0, lt=1)]
+    max_age: Duration
 
 
 class FieldPresentCheck(Strict):
@@ -92,7 +126,14 @@ class NoOpenIncidentCheck(Strict):
 
 
 Check = Annotated[
-    MetricCheck | TestedCheck | FieldPresentCheck | ExposureCheck | NoOpenIncidentCheck, Field(discriminator="type")
+    MetricCheck
+    | TestedCheck
+    | PrivacyClaimCheck
+    | FieldPresentCheck
+    | ExposureCheck
+    | NoOpenIncidentCheck
+    | SyntheticCheck,
+    Field(discriminator="type"),
 ]
 
 
@@ -104,6 +145,8 @@ class When(Strict):
     environment: Annotated[tuple[Environment, ...], *Listed] | None = None
     class_unit: Annotated[tuple[ClassUnit, ...], *Listed] | None = None
     exposes: Annotated[tuple[AccessWord, ...], *Listed] | None = None
+    synthetic: Literal[True] | None = None
+    """True: only models made from synthetic data, as far as the register says."""
 
 
 class Rule(Strict):

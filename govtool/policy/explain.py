@@ -10,7 +10,9 @@ from govtool.policy.document import (
     MetricCheck,
     NoOpenIncidentCheck,
     Policy,
+    PrivacyClaimCheck,
     Rule,
+    SyntheticCheck,
     TestedCheck,
     When,
 )
@@ -52,10 +54,12 @@ def condition(when: When, levels: Levels) -> str:
         parts.append(f"deployed in {_either(when.environment)}")
     if when.exposes is not None:
         parts.append(f"that show their {_either(when.exposes)}")
+    if when.synthetic:
+        parts.append("made from synthetic data")
     return "models " + ", and ".join(parts) if parts else "every model"
 
 
-def requirement(check: Check) -> str:
+def requirement(check: Check) -> str:  # noqa: PLR0911 - one for each kind
     match check:
         case MetricCheck():
             metric = METRICS[check.metric]
@@ -68,6 +72,12 @@ def requirement(check: Check) -> str:
         case TestedCheck():
             age = f", not longer ago than {duration_words(check.max_age)}" if check.max_age else ""
             return f"Attacks of these kinds were run to the end{age}: {_listing(check.families)}."
+        case PrivacyClaimCheck():
+            return (
+                f"Differential privacy of at most epsilon {check.epsilon_at_most:g} at delta {check.delta_at_most:g} is claimed, "
+                f"the stated noise pays for it, and no audit by canaries contradicts it at 95 % confidence, though a perfect "
+                f"attacker could have; audited no longer ago than {duration_words(check.max_age)}."
+            )
         case FieldPresentCheck():
             return f"The register states: {_listing(check.fields_)}."
         case ExposureCheck():
@@ -76,6 +86,13 @@ def requirement(check: Check) -> str:
         case NoOpenIncidentCheck():
             what = "this version" if check.scope == "version" else "any version of this model"
             return f"No incident about {what} is open."
+        case SyntheticCheck():
+            return (
+                f"Synthetic data that the model was made from was attacked, and each of these risks lies below "
+                f"{check.value * 100:.6g} of 100 people, shown at {percent(check.confidence)} confidence on at least "
+                f"{check.min_n:,} attempts of each kind by tests no older than {duration_words(check.max_age)}: "
+                f"{_listing(tuple(name.removeprefix('synthetic.') for name in check.metrics))}."
+            )
         case _:
             assert_never(check)
 

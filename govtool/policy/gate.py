@@ -1,8 +1,10 @@
 """May this version ship? Judging is pure; a decision pins the exact policy and facts, so that it can be judged again."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from govtool import __version__
 from govtool.audits.models import AttackRecord
+from govtool.digest import Sha256
 from govtool.errors import EvidenceError
 from govtool.evidence import ledger
 from govtool.evidence.vault import BlobState, Vault
-from govtool.policy import document
+from govtool.policy import collect, document
 from govtool.policy import facts as known
 from govtool.policy.checks import CHECKS
 from govtool.policy.document import PolicySet, Rule
@@ -78,6 +81,8 @@ def applies(rule: Rule, facts: Facts, level: int) -> bool:
         return False
     if when.class_unit is not None and not facts.class_units & set(when.class_unit):
         return False
+    if when.synthetic and not facts.synthetic:
+        return False
     if not facts.deployments:
         return True
     return any(
@@ -110,10 +115,11 @@ def decide(
         EvidenceError: a measurement is not what the ledger holds, or its score vectors are missing or altered: on such
             evidence nothing is decided.
     """
-    facts = known.collect(session, version, now)
-    for fact in facts.attacks:
+    facts = collect.collect(session, version, now)
+    state = cache(vault.state)  # attacks of one run share what their references answered
+    for fact in facts.measurements:
         if fact.metrics or fact.counts is not None:
-            _must_be_whole(session, vault, fact)
+            _must_be_whole(session, state, fact)
     evaluation = evaluate(policy_set, facts, now)
     return ledger.record(
         session,
@@ -133,13 +139,14 @@ def decide(
     )
 
 
-def _must_be_whole(session: Session, vault: Vault, fact: AttackFact) -> None:
+def _must_be_whole(session: Session, state: Callable[[Sha256], BlobState], fact: AttackFact) -> None:
     record = session.get(AttackRecord, fact.id)
     if record is None or not ledger.stands(session, record):
         raise EvidenceError(f"the attack record {fact.id or '(none)'} is not what the ledger holds", hint=_VERIFY)
-    digest = record.evidence_sha256
-    if digest and (state := vault.state(digest)) is not BlobState.WHOLE:
-        raise EvidenceError(f"the score vectors of {record.id} are {state} in the vault", where=digest, hint=_VERIFY)
+    resting_on = {"score vectors": record.evidence_sha256, "reference models' answers": record.references_sha256}
+    for what, digest in resting_on.items():
+        if digest and (found := state(digest)) is not BlobState.WHOLE:
+            raise EvidenceError(f"the {what} of {record.id} are {found} in the vault", where=digest, hint=_VERIFY)
 
 
 def replay(session: Session, vault: Vault, decision: Decision) -> Evaluation:
@@ -154,7 +161,7 @@ def replay(session: Session, vault: Vault, decision: Decision) -> Evaluation:
     if not ledger.stands(session, decision):
         raise EvidenceError(f"the record {decision.id} is not what the ledger holds", hint=_VERIFY)
     evaluation = judge_again(vault, decision)
-    for fact in known.from_canonical(vault.read(decision.facts_sha256)).attacks:
+    for fact in known.from_canonical(vault.read(decision.facts_sha256)).measurements:
         if fact.metrics or fact.counts is not None:
             _must_be_recorded(session, decision, fact)
     return evaluation
@@ -171,6 +178,9 @@ def _must_be_recorded(session: Session, decision: Decision, fact: AttackFact) ->
     pinned = fact.model_dump(mode="json", include=_COPIED)
     # A record without counts has an empty object where the fact has none.
     held = {key: getattr(record, key) or None if key == "counts" else getattr(record, key) for key in pinned}
+    if isinstance(fact, known.SyntheticTest):
+        pinned["parts"] = [part.model_dump(mode="json") for part in fact.parts]
+        held["parts"] = [part.model_dump(mode="json") for part in collect.risk_parts(record)]
     if different := [key for key in pinned if not _same(pinned[key], held[key])]:
         raise EvidenceError(
             f"the facts pinned by {decision.id} say other things than {record.id}: {', '.join(different)}", hint=_VERIFY

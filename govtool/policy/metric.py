@@ -66,10 +66,12 @@ def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) ->
     if verdict is Verdict.PASS and decisive.estimate is not None:
         sentence = _passed(facts, decisive, decisive.estimate, check, metric, completed)
     runs = words.every_run(len({attack.attack for attack in completed}), len(completed))
+    worlds = {(one.name, *one.worlds) for attack in completed if (one := attack.asked) is not None}
+    told = [words.worlds(*one) for one in sorted(worlds)]
     return result.of(
         rule,
         verdict,
-        f"{sentence} {runs}".rstrip(),
+        " ".join(filter(None, (sentence, *told, runs))),
         measured=decisive.estimate,
         limit=limit,
         evidence=_ids(attempted),
@@ -129,14 +131,8 @@ def _compare(
     if reason := blind_spot(facts, attack):
         return Judged(attack, Verdict.NOT_RUN, reason, estimate)
     if estimate.high < limit:
-        if metric.key in ("balanced_accuracy", "auc") and estimate.high < guess and 1 - estimate.low >= limit:
-            return Judged(
-                attack,
-                Verdict.INCONCLUSIVE,
-                f"The attack {attack.attack} did clearly worse than guessing, which an attacker could turn round; "
-                "the two groups of records probably differ in something else than membership.",
-                estimate,
-            )
+        if reason := _turned_round(attack, metric, estimate, guess, limit) or _no_room(attack, limit):
+            return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
         if reason := unfit_to_pass(facts, attack):
             return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
         return Judged(attack, Verdict.PASS, "", estimate)
@@ -151,6 +147,33 @@ def _compare(
         words.between(metric, who, estimate.low, estimate.high, estimate.n, limit, outlook),
         estimate,
         needed,
+    )
+
+
+def _turned_round(attack: AttackFact, metric: Metric, estimate: Estimate, guess: float, limit: float) -> str:
+    """Why a figure is too low to be believed; '' when it is not."""
+    if metric.key in ("balanced_accuracy", "auc") and estimate.high < guess and 1 - estimate.low >= limit:
+        return (
+            f"The attack {attack.attack} did clearly worse than guessing, which an attacker could turn round; "
+            "the two groups of records probably differ in something else than membership."
+        )
+    outside = attack.metrics.get("gain_nonmembers")
+    if metric.key == "excess" and estimate.high < 0 and outside is not None and outside.low >= limit:
+        return (
+            f"The attack {attack.attack} gains clearly more on people outside the training data than inside; the two groups "
+            "of records may have been exchanged, or differ in something else than membership."
+        )
+    return ""
+
+
+def _no_room(attack: AttackFact, limit: float) -> str:
+    """Why the figure could not have reached the limit, however much the model leaks; '' when it could."""
+    if attack.ceiling is None or attack.ceiling >= limit:
+        return ""
+    return (
+        f"Without the model {words.hundred(1 - attack.ceiling)} of 100 are inferred rightly anyway, so no excess above "
+        f"{words.hundred(attack.ceiling)} of 100 is possible and {attack.attack} could not have reached the limit of {limit * 100:.6g}, "
+        "whatever the model gives away about those with a rare value; a low figure shows nothing here."
     )
 
 
@@ -190,7 +213,7 @@ def _at_level(attack: AttackFact, stored: Estimate | None, metric: Metric, level
     )
 
 
-_WIDENED = ("DeLong", "Clopper-Pearson")
+_WIDENED = ("DeLong", "Clopper-Pearson", "Paired score interval")
 """Methods whose limits lie no further from the value than in proportion to z squared as the confidence grows."""
 
 
@@ -208,7 +231,7 @@ def _widen(stored: Estimate, level: float) -> Estimate:
     factor = float(norm.ppf((1 + level) / 2) / norm.ppf((1 + stored.confidence_level) / 2)) ** 2 * _RESERVE
     return Estimate(
         stored.value,
-        max(0.0, stored.value - factor * (stored.value - stored.low)),
+        max(-1.0 if stored.low < 0 else 0.0, stored.value - factor * (stored.value - stored.low)),
         min(1.0, stored.value + factor * (stored.high - stored.value)),
         level,
         stored.n,
@@ -217,7 +240,7 @@ def _widen(stored: Estimate, level: float) -> Estimate:
 
 
 def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_n: int) -> str:
-    if metric.family == "membership_inference":
+    if metric.family in ("membership_inference", "attribute_inference"):
         sizes = group_sizes(attack)
         if sizes is None:
             return f"The record of {attack.attack} does not say how many members and non-members it was scored on."

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from govtool.policy.facts import AttackFact, Facts
 from govtool.policy.freshness import elsewhere, outdated
 
-NEVER_TRIED = ("not_requested", "not_applicable")
+NEVER_TRIED = ("not_requested", "not_applicable", "superseded")
 
 
 def standing(facts: Facts, family: str, max_age: timedelta | None, now: datetime) -> tuple[AttackFact, ...]:
@@ -41,9 +41,11 @@ def _of_one(
 
 
 def _made_idle(attack: AttackFact, later: Sequence[AttackFact]) -> bool:
-    """An attack that a broken run never came to needs no result once a later run has found that it does not apply."""
+    """An attack that a broken run never came to needs no result once a later run has found that it does not apply, or
+    has left it to a stronger one, whose own record then counts.
+    """
     nothing_left = attack.status == "unfinished" or attack.id == attack.run_id
-    return nothing_left and any(one.status == "not_applicable" for one in later)
+    return nothing_left and any(one.status in ("not_applicable", "superseded") for one in later)
 
 
 def foreign(facts: Facts, attack: AttackFact) -> str:
@@ -64,7 +66,7 @@ def unfit_to_pass(facts: Facts, attack: AttackFact) -> str:
     if reason := foreign(facts, attack):
         return reason
     inside = [rows.ref for rows in attack.nonmembers if any(rows.of(one) for one in facts.trained_on)]
-    if inside and attack.family == "membership_inference":
+    if inside and attack.family in ("membership_inference", "attribute_inference"):
         return (
             f"The non-members given to {attack.attack} come from the training data ({', '.join(inside)}), which hides "
             "leaks; register the rows that were held out as a dataset of their own."

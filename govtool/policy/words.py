@@ -59,6 +59,17 @@ METRICS: dict[str, Metric] = {
         unit="people who were",
         counted="records",
     ),
+    "attribute.excess": Metric(
+        family="attribute_inference",
+        key="excess",
+        baseline=0.0,
+        question="whether the model gives away a sensitive attribute of the people in its training data",
+        setting="Knowing all else about a person",
+        does="rightly infers the sensitive attribute of",
+        does_not="could not infer the sensitive attribute of",
+        unit="people in the training data beyond what can be inferred without the model or about outsiders",
+        counted="records",
+    ),
     "inversion.identification_rate": Metric(
         family="model_inversion",
         key="identification_rate",
@@ -69,6 +80,18 @@ METRICS: dict[str, Metric] = {
         does_not="could not reconstruct a recognisable example for",
         unit="classes that the model tells apart",
         counted="classes",
+    ),
+    "property.accuracy": Metric(
+        family="property_inference",
+        key="world_accuracy",
+        baseline=0.5,
+        question="whether an outsider can learn the make-up of the whole training set (a group-level risk, no data of one person)",
+        setting="Shown models that differ only in how common a property is among all their training records (a group-level risk, "
+        "no data of one person)",
+        does="says which is which for",
+        does_not="could not say which is which for",
+        unit="models",
+        counted="test models",
     ),
 }
 
@@ -116,7 +139,7 @@ def below(
 ) -> str:
     tried = f"{attacks} attack{'' if attacks == 1 else 's'} on {n:,} {metric.counted}"
     return (
-        f"{metric.setting}, {who} {metric.does_not} more than {bound(high, limit, up=True)} of 100 {metric.unit} "
+        f"{metric.setting}, {who} {metric.does_not} more than {bound(max(high, 0.0), limit, up=True)} of 100 {metric.unit} "
         f"with {tried} ({percent(confidence)} sure; {reference(guess, limit)})."
     )
 
@@ -131,6 +154,13 @@ def every_run(attacks: int, results: int) -> str:
     )
 
 
+def worlds(name: str, low: float, high: float) -> str:
+    """What property inference was to tell apart: a limit kept on worlds far apart says more than on worlds close together."""
+    return (
+        f"The models were trained on records of which {percent(low)} or {percent(high)} have the property that {name}."
+    )
+
+
 def part(members: int, trained: int) -> str:
     """That the members were not all of the training data; '' when they were."""
     return f"The members were {members:,} of the {trained:,} training records." if members < trained else ""
@@ -138,7 +168,7 @@ def part(members: int, trained: int) -> str:
 
 def between(metric: Metric, who: str, low: float, high: float, n: int, limit: float, outlook: str) -> str:
     return (
-        f"{metric.setting}, {who} {metric.does} between {bound(low, limit, up=False)} and {bound(high, limit, up=True)} of 100 "
+        f"{metric.setting}, {who} {metric.does} between {bound(max(low, 0.0), limit, up=False)} and {bound(high, limit, up=True)} of 100 "
         f"{metric.unit}, as far as the {n:,} {metric.counted} tested can tell, and the policy's limit is "
         f"{limit * 100:.6g}; {outlook}."
     )

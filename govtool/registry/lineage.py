@@ -10,6 +10,7 @@ from govtool.registry.models import DatasetVersion, LineageEdge, ModelVersion
 
 TRAINED = ("trained_on", "fine_tuned_on")
 ONLY_CHECKED = ("tested_on", "validated_on")
+SYNTHESISED = "synthesized_from"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,32 @@ def datasets_of(session: Session, version: ModelVersion, relations: Sequence[str
         .order_by(LineageEdge.ledger_index)
     )
     return [session.get_one(DatasetVersion, edge.dst_id) for edge in edges]
+
+
+def is_synthetic(session: Session, dataset_version_id: str) -> bool:
+    """Whether lineage says that it was synthesised from something."""
+    edge = sa.select(LineageEdge.id).where(
+        LineageEdge.src_id == dataset_version_id, LineageEdge.relation == SYNTHESISED
+    )
+    return session.scalar(edge.limit(1)) is not None
+
+
+def synthesised_from(session: Session, version: DatasetVersion) -> list[DatasetVersion]:
+    """The datasets that a synthetic one was made from: directly, or those that its generating model was trained on."""
+    made = session.scalars(
+        sa.select(LineageEdge)
+        .where(LineageEdge.src_id == version.id, LineageEdge.relation == SYNTHESISED)
+        .order_by(LineageEdge.ledger_index)
+    ).all()
+    found: dict[str, DatasetVersion] = {}
+    for edge in made:
+        rows = (
+            datasets_of(session, session.get_one(ModelVersion, edge.dst_id))
+            if edge.dst_kind == ModelVersion.__tablename__
+            else [session.get_one(DatasetVersion, edge.dst_id)]
+        )
+        found |= {row.id: row for row in rows}
+    return list(found.values())
 
 
 def sensitivity(session: Session, version: ModelVersion) -> Sensitivity:

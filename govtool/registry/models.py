@@ -69,7 +69,7 @@ class ModelVersion(EvidenceRow):
     artifact_sha256: Mapped[Sha256 | None] = mapped_column(sa.String(64), info=IN_VAULT)
     artifact_name: Mapped[str] = mapped_column(sa.Text)
     artifact_format: Mapped[str] = mapped_column(sa.String(20))
-    """safetensors, skops, scores, endpoint or pickle."""
+    """A name of `artifacts.FORMATS`, or endpoint."""
     size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
     factory: Mapped[str | None] = mapped_column(sa.String(200))
     factory_params: Mapped[dict[str, Any]] = mapped_column(sa.JSON)

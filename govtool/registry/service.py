@@ -14,16 +14,10 @@ from govtool.errors import AmbiguousError, ConflictError, EvidenceError, InputEr
 from govtool.evidence import ledger
 from govtool.evidence.models import EvidenceRow
 from govtool.evidence.vault import Vault
+from govtool.registry import artifacts
 from govtool.registry.models import Dataset, DatasetVersion, Deployment, LineageEdge, Model, ModelVersion
 from govtool.runtime import new_id
 
-ARTIFACT_FORMATS = {
-    ".safetensors": "safetensors",
-    ".skops": "skops",
-    ".npz": "scores",
-    ".pkl": "pickle",
-    ".pickle": "pickle",
-}
 RELATIONS = [
     "collected_from",
     "copied_from",
@@ -82,6 +76,13 @@ def _split_ref(ref: str) -> tuple[str, str]:
     return name, version
 
 
+def _people(subjects: Any) -> int | None:
+    """How many people (n,) subjects name; a blank names nobody. None where nobody is named: their number is unknown."""
+    if subjects is None:
+        return None
+    return len({name for name in map(str, subjects.tolist()) if name.strip()}) or None
+
+
 def add_dataset_version(
     session: Session,
     name: str,
@@ -101,8 +102,11 @@ def add_dataset_version(
     lawful_basis: str | None = None,
     class_unit: str = "unknown",
     origin: str = "",
+    regression: bool = False,
 ) -> DatasetVersion:
     """Register the file's content as an immutable version; counts rows and distinct subjects.
+
+    Labels must be classes, or for a `regression` any numbers: what they are is not stored but read again by each audit.
 
     Raises:
         InputError: the file cannot be read, or a value is out of range.
@@ -121,7 +125,7 @@ def add_dataset_version(
         raise InputError(f"class unit {class_unit!r} is not person, group or unknown")
     digest = sha256_file(path) if path.is_file() else None
     try:
-        table = read_table(path, label=label, subject=subject, expect=digest)
+        table = read_table(path, label=label, subject=subject, expect=digest, regression=regression)
         changed = digest is None or sha256_file(path) != digest
     except EvidenceError:
         changed = True
@@ -153,7 +157,7 @@ def add_dataset_version(
         row_count=len(table),
         label_column=label,
         subject_column=subject,
-        subject_count=len(set(table.subjects.tolist())) if table.subjects is not None else None,
+        subject_count=_people(table.subjects),
         classification_level=level,
         sensitive_categories=list(sensitive_categories),
         subject_categories=list(subject_categories),
@@ -238,9 +242,7 @@ def add_model_version(
     params = _json(factory_params or {})
     digest, size, kind = None, 0, "endpoint"
     if artifact is not None:
-        if artifact.suffix not in ARTIFACT_FORMATS:
-            raise InputError(f"{artifact}: unknown kind of model file", hint=f"known: {', '.join(ARTIFACT_FORMATS)}")
-        kind = ARTIFACT_FORMATS[artifact.suffix]
+        kind = artifacts.kind_of(artifact)
         if kind == "pickle" and (not artifact.is_file() or trust_pickle != sha256_file(artifact)):
             raise UntrustedArtifactError(
                 f"{artifact} is a pickle: loading it runs whatever code it contains",

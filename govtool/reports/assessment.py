@@ -15,7 +15,8 @@ from govtool.audits.models import AuditRun
 from govtool.audits.service import latest_records
 from govtool.digest import rfc3339
 from govtool.evidence.vault import Vault
-from govtool.policy import facts
+from govtool.policy import collect
+from govtool.policy.facts import from_canonical
 from govtool.policy.models import Decision
 from govtool.registry import service
 from govtool.registry.models import ModelVersion
@@ -180,8 +181,8 @@ def _changed_since(
     session: Session, vault: Vault, version: ModelVersion, decision: Decision, now: datetime
 ) -> list[str]:
     """Which of the facts that were judged are no longer so. Newer audits are told apart by their own remark."""
-    judged = facts.from_canonical(vault.read(decision.facts_sha256))
-    current = facts.collect(session, version, now)
+    judged = from_canonical(vault.read(decision.facts_sha256))
+    current = collect.collect(session, version, now)
     return [words for name, words in _WATCHED.items() if getattr(judged, name) != getattr(current, name)]
 
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
+from govtool.reports import attribute_view
 from govtool.reports import format as f
-from govtool.reports.view import Badge
+from govtool.reports.attack_words import attack_title
+from govtool.reports.view import Badge, Grid
+
+_MOST_GROUPS = 12
 
 CONTROLS: dict[bool | None, Badge] = {
     True: Badge("passed", "pass"),
@@ -31,16 +35,6 @@ class Control:
     badge: Badge
     text: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table whose columns are only known when the attack has run."""
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 def estimate_of(data: Any) -> Estimate | None:
@@ -110,7 +104,87 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         )
         note = "What the same judges say of images whose answer is known; reconstructions are read against these rows."
         found.append(Grid("Calibration", note, ("Shown to the judges", *(f.tidy(name, 40) for name in names)), rows))
-    return tuple(found)
+    return (
+        *found,
+        *_parts(detail.get("parts")),
+        *_worth(detail.get("ppv")),
+        *_risk(detail.get("risk")),
+        *attribute_view.grids(detail),
+    )
+
+
+def _parts(parts: Any) -> list[Grid]:
+    """The attacks that a combined one is made of, on the same records."""
+    if not isinstance(parts, list) or not parts:
+        return []
+    points = [_dict(part, "tpr_at_fpr") for part in parts]
+    rows = tuple(
+        (
+            attack_title(str(part.get("name"))),
+            _area(part.get("auc")),
+            _rate(point.get("estimate")) if point.get("resolvable") else "not resolvable",
+        )
+        for part, point in zip(parts, points, strict=True)
+    )
+    rate = f.percent(points[0].get("fpr", 0.01))
+    note = "Each on the same records as the combination, for comparison; they are not counted as tests of their own."
+    return [Grid("What it is made of", note, ("Score", "AUC", f"Members found at {rate} false alarms"), rows)]
+
+
+def _worth(ppv: Any) -> list[Grid]:
+    if not isinstance(ppv, list) or not ppv:
+        return []
+    rows = tuple((f.percent(row["prior"]), _rate(row.get("estimate"))) for row in ppv)
+    note = f"Of those the attack names at {f.percent(ppv[0]['fpr'])} false alarms, the share that are members."
+    columns = ("Members among those asked about", "Of the named, members")
+    return [Grid("What an accusation is worth", note, columns, rows)]
+
+
+def _area(data: Any) -> str:
+    estimate = estimate_of(data)
+    return "not recorded" if estimate is None else f"{f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"
+
+
+def _dict(holder: Any, key: str) -> dict[str, Any]:
+    found = holder.get(key) if isinstance(holder, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _risk(risk: Any) -> list[Grid]:
+    """How unevenly the members are exposed: counts and groups, never a record."""
+    if not isinstance(risk, dict):
+        return []
+    unit = "People in the training data" if risk.get("unit") == "person" else "Training records"
+    grids = []
+    if recognised := risk.get("recognised"):
+        rows = tuple((f.percent(row["fpr"]), _rate(row.get("estimate"))) for row in recognised)
+        note = f"Averages hide the few who stand out. With {risk['nonmembers']:,} non-members, rates below {f.percent(risk['finest_rate'])} cannot be told."
+        columns = ("Of non-members called members by mistake, at most", f"{unit} recognised")
+        grids.append(Grid(f"{unit} that stand out", note, columns, rows))
+    if named := risk.get("named"):
+        rows = tuple((f.percent(row["prior"]), f"{row['members']:,} of {risk['members']:,}") for row in named)
+        note = (
+            f"How many could be named so that {f.percent(risk['precision'])} of the names are right. It depends on whom else the "
+            "attacker asks about: in a test half are members, in a population few are."
+        )
+        grids.append(Grid("Who could be named", note, ("Members among those asked about", f"{unit} named"), rows))
+    groups = risk.get("groups")
+    if isinstance(groups, dict) and groups.get("rows"):
+        rows = tuple(
+            (f.tidy(str(row["group"]), 40), _rate(row.get("estimate"))) for row in groups["rows"][:_MOST_GROUPS]
+        )
+        hidden = len(groups["rows"]) - len(rows)
+        note = (
+            f"The most exposed first, at {f.percent(groups['fpr'])} false alarms; intervals are widened for the number of groups."
+            f"{_unshown(groups, hidden)}"
+        )
+        grids.append(Grid("By class", note, ("Class", f"{unit} recognised"), rows))
+    return grids
+
+
+def _unshown(groups: dict[str, Any], hidden: int) -> str:
+    small = f" {groups['left_out']} with fewer than {groups['smallest']} members are left out."
+    return (small if groups["left_out"] else "") + (f" {hidden} more exist." if hidden else "")
 
 
 def _rate(data: Any) -> str:

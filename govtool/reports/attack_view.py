@@ -6,11 +6,12 @@ from typing import Any
 
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
+from govtool.reports import attribute_view, property_view
 from govtool.reports import format as f
-from govtool.reports.attack_tables import Control, Grid, RocRow, controls, estimate_of, grids, roc_rows
+from govtool.reports.attack_tables import Control, RocRow, controls, estimate_of, grids, roc_rows
 from govtool.reports.attack_words import METRICS, attack_title, family_title, metric_label, status_badge
 from govtool.reports.charts import RocChart, roc_chart
-from govtool.reports.view import DRAWN, Badge, Fact, Picture
+from govtool.reports.view import DRAWN, Badge, Fact, Grid, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +54,29 @@ class AttackView:
 
 def headline(record: AttackRecord) -> tuple[str, Estimate, float | None] | None:
     """The metric that sums the attack up: the one with a transferred threshold where there is one."""
-    for name in ("balanced_accuracy", "identification_rate", *record.metrics):
+    for name in ("epsilon_lower_bound", "balanced_accuracy", "identification_rate", "excess", *record.metrics):
         if (estimate := estimate_of(record.metrics.get(name))) is not None:
             return name, estimate, record.baselines.get(name)
     return None
 
 
 def finding(record: AttackRecord) -> tuple[str, bool]:
-    """What the test found, in one sentence that claims no more than the interval allows; and whether it is a leak."""
+    """What the test found, in a sentence that claims no more than the interval allows; and whether it is a leak."""
+    sentence, leak = _finding(record)
+    group = f" {property_view.GROUP_LEVEL}" if record.family == property_view.FAMILY else ""
+    return sentence + group, leak
+
+
+def _finding(record: AttackRecord) -> tuple[str, bool]:
     head = headline(record)
     access = f.access(record.access, "an access that was not recorded")
     if head is None:
         return f"The test completed under access to {access}, but recorded no figure.", False
+    if isinstance(claim := record.detail.get("claim"), dict) and "statement" in record.detail:
+        return f.tidy(str(record.detail["statement"])), claim.get("outcome") == "contradicted"
     name, estimate, baseline = head
+    if name == "excess" and (found := attribute_view.finding(record, estimate)) is not None:
+        return found
     label = metric_label(name)
     label = label[0].lower() + label[1:]
     sure = f"{f.percent(estimate.confidence_level)} confidence"
@@ -113,6 +124,7 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
     facts = [
         Fact("Record", f"{source} of {record.run_id}", {"record": source, "run": record.run_id}, source, code=True),
         Fact("Access used", f.access(record.access, "none recorded"), record.access, source),
+        *property_view.facts(detail, source, void=record.status == "void"),
     ]
     if record.counts:
         members, others = record.counts.get("members"), record.counts.get("nonmembers")
@@ -155,7 +167,9 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
 
 def _metrics(record: AttackRecord) -> tuple[MetricRow, ...]:
     rows = []
-    for name, data in sorted(record.metrics.items(), key=lambda item: (item[0] not in METRICS, item[0])):
+    for name, data in sorted(
+        record.metrics.items(), key=lambda item: (item[0] != "excess", item[0] not in METRICS, item[0])
+    ):
         estimate = estimate_of(data)
         if estimate is None:
             continue

@@ -4,9 +4,33 @@ from govtool.reports import format as f
 from govtool.reports.view import Badge
 
 TITLES = {
+    "combined": "Membership inference by all scores together",
+    "lira": "Membership inference by likelihood ratio (LiRA)",
     "loss_threshold": "Membership inference by loss threshold",
+    "calibrated_loss": "Membership inference by calibrated loss",
+    "calibrated_phi": "Calibrated logit",
+    "shadow_classifier": "Membership inference by a classifier of shadow models",
+    "quantile": "Membership inference by quantile regression",
+    "entropy": "Membership inference by entropy",
+    "modified_entropy": "Membership inference by modified entropy",
+    "gap": "Membership inference by right answers",
+    "boundary": "Membership inference by labels of noisy copies",
+    "augmentation": "Membership inference by labels of shifted images",
     "rmia": "Membership inference by pairwise likelihood ratio (RMIA)",
+    "canary_epsilon": "Audit of the claimed epsilon with planted canaries",
+    "lira_online": "LiRA, online",
+    "lira_offline": "LiRA, offline",
+    "rmia_online": "RMIA, online",
+    "rmia_offline": "RMIA, offline",
     "mi_face": "Model inversion by gradient descent (MI-FACE)",
+    "attribute_map": "Attribute inference from labels by Bayes' rule (MAP)",
+    "attribute_bayes": "Attribute inference from confidence by Bayes' rule",
+    "attribute_csmia": "Attribute inference from confidence by cases (CSMIA)",
+    "attribute_black_box": "Attribute inference learnt from answers (black box)",
+    "attribute_white_box": "Attribute inference learnt from neurons (white box)",
+    "property_answers": "Property inference from answers (group level)",
+    "property_weights": "Property inference from weights (group level)",
+    "property_snap": "Property inference with poisoned rows, SNAP (group level)",
 }
 FAMILIES = {
     "membership_inference": "Membership inference",
@@ -15,11 +39,22 @@ FAMILIES = {
     "model_inversion": "Model inversion",
     "data_reconstruction": "Reconstruction of training data",
     "training_data_extraction": "Extraction of training data",
+    "differential_privacy": "Differential-privacy audit",
 }
 METRICS = {
     "auc": "Area under the ROC curve",
     "balanced_accuracy": "Balanced accuracy",
+    "epsilon_lower_bound": "Epsilon shown at least (one run)",
+    "epsilon_two_sample": "Epsilon shown at least (two samples)",
+    "canary_auc": "Area under the ROC curve of canaries",
+    "excess": "Excess over imputation, in the training data only",
+    "gain_members": "Gain over imputation in the training data",
+    "gain_nonmembers": "Gain over imputation outside",
+    "accuracy_members": "Right answers in the training data",
+    "accuracy_nonmembers": "Right answers outside",
     "identification_rate": "Identification rate (median of the panel)",
+    "world_accuracy": "Models whose world is named correctly",
+    "world_auc": "Area under the ROC curve, one world against the other",
 }
 STATUSES = {
     "completed": Badge("completed", "pass"),
@@ -27,6 +62,7 @@ STATUSES = {
     "not_applicable": Badge("not applicable", "none"),
     "not_testable": Badge("not testable", "unknown"),
     "not_requested": Badge("not requested", "none"),
+    "superseded": Badge("covered", "none"),
     "failed": Badge("failed", "fail"),
 }
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
 from govtool.audits.service import runnable_families
+from govtool.policy.standing import NEVER_TRIED
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title, status_badge
 from govtool.reports.view import Badge
@@ -40,12 +41,12 @@ class CoverageRow:
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
-    """One attack that was named in the run and brought no usable figure."""
+    """Attacks of the run that brought no usable figure, for one and the same reason."""
 
-    title: str
+    titles: tuple[str, ...]
     badge: Badge
     reason: str
-    source: str
+    sources: tuple[str, ...]
 
 
 def coverage(records: Sequence[AttackRecord], *, any_run: bool) -> tuple[CoverageRow, ...]:
@@ -61,7 +62,7 @@ def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool, exists: b
         attacks = ", ".join(attack_title(r.attack) for r in done)
         return CoverageRow(name, TESTED, f"By: {attacks}.", tuple(r.id for r in done))
     sources = tuple(r.id for r in records)
-    reasons = " ".join(f"{attack_title(r.attack)}: {_because(r)}" for r in records)
+    reasons = " ".join(f"{', '.join(row.titles)}: {row.reason}" for row in gaps(records))
     if records and all(r.status == "not_applicable" for r in records):
         return CoverageRow(name, NOT_APPLICABLE, reasons, sources)
     if records:
@@ -76,10 +77,14 @@ def _row(name: str, records: Sequence[AttackRecord], *, any_run: bool, exists: b
 
 
 def gaps(records: Sequence[AttackRecord]) -> tuple[GapRow, ...]:
+    """Those that failed or are void first, each reason once."""
+    alike: dict[tuple[str, str], list[AttackRecord]] = {}
+    for record in sorted(records, key=lambda one: one.status in NEVER_TRIED):
+        if record.status != "completed":
+            alike.setdefault((record.status, _because(record)), []).append(record)
     return tuple(
-        GapRow(attack_title(r.attack), status_badge(r.status), _because(r), r.id)
-        for r in records
-        if r.status != "completed"
+        GapRow(tuple(attack_title(r.attack) for r in found), status_badge(status), reason, tuple(r.id for r in found))
+        for (status, reason), found in alike.items()
     )
 
 

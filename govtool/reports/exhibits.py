@@ -34,6 +34,8 @@ def model_exhibits(session: Session, version: ModelVersion) -> list[Exhibit]:
 
 def audit_exhibits(runs: Sequence[AuditRun], records: Sequence[AttackRecord]) -> list[Exhibit]:
     found = [Exhibit("Audit specification, as written", run.spec_sha256, run.id, _VAULT) for run in runs]
+    asked = {record.references_sha256: record.run_id for record in records if record.references_sha256}
+    found.extend(Exhibit("Answers of the reference models", digest, run, _VAULT) for digest, run in asked.items())
     for record in records:
         title = attack_title(record.attack)
         if record.evidence_sha256:

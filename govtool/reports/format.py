@@ -63,12 +63,14 @@ def _share(value: float, *, fixed: bool) -> str:
             break
     else:
         return "< 0.00000001" if float(text) == 0 else text
+    text = text.replace("-", "\N{MINUS SIGN}")
     return text if fixed else text.rstrip("0").rstrip(".")
 
 
 def interval(estimate: Estimate) -> str:
-    """``74.1–82.0 %``."""
-    return f"{_share(estimate.low, fixed=True)}–{percent(estimate.high, fixed=True)}"
+    """``74.1–82.0 %``; ``−3.9 to 0.1 %`` where a dash would be read as a minus."""
+    joint = "–" if estimate.low >= 0 else " to "
+    return f"{_share(estimate.low, fixed=True)}{joint}{percent(estimate.high, fixed=True)}"
 
 
 def rate(estimate: Estimate) -> str:
@@ -96,7 +98,7 @@ def value_of(name: str, value: float) -> str:
 
 
 def _is_area(name: str) -> bool:
-    return name == "auc" or name.endswith("_auc")
+    return name == "auc" or name.endswith("_auc") or name.startswith("epsilon_")
 
 
 def instant(moment: datetime | None, zone: str = "UTC") -> str:

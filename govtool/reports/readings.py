@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
+from govtool.reports import attribute_view, property_view
 from govtool.reports import format as f
 from govtool.reports.attack_tables import estimate_of
 from govtool.reports.attack_words import attack_title
@@ -20,13 +21,25 @@ class Reading:
 def readings(records: Sequence[AttackRecord]) -> tuple[Reading, ...]:
     """Examples from the first attack that shows each kind of figure; nothing about figures that are not there."""
     done = [record for record in records if record.status == "completed"]
-    kinds = (_interval, _balanced_accuracy, _auc, _tpr, _roc, _identification, _positive_control, _blind_baseline)
+    kinds = (
+        _interval,
+        _balanced_accuracy,
+        _auc,
+        _tpr,
+        _roc,
+        _identification,
+        _excess,
+        _precision,
+        _worlds,
+        _positive_control,
+        _blind_baseline,
+    )
     found = [next((reading for record in done if (reading := kind(record)) is not None), None) for kind in kinds]
     return tuple(reading for reading in found if reading is not None)
 
 
 def _interval(record: AttackRecord) -> Reading | None:
-    for name in ("balanced_accuracy", "identification_rate"):
+    for name in ("balanced_accuracy", "identification_rate", "world_accuracy", "accuracy_members"):
         if (estimate := estimate_of(record.metrics.get(name))) is not None:
             return Reading(
                 "Interval and n",
@@ -100,6 +113,23 @@ def _identification(record: AttackRecord) -> Reading | None:
         f"not the model, named the right class for {f.percent(estimate.value, fixed=True)} of them (the median judge).{guess} A recovered class "
         "is a person only where a class stands for one person; a likeness of the class average is not a copy of a record.",
     )
+
+
+def _worlds(record: AttackRecord) -> Reading | None:
+    estimate, asked = estimate_of(record.metrics.get("world_accuracy")), record.detail.get("property")
+    if estimate is None or not isinstance(asked, dict):
+        return None
+    return Reading("Models whose world is named correctly", property_view.reading(estimate, asked["worlds"]))
+
+
+def _excess(record: AttackRecord) -> Reading | None:
+    text = attribute_view.excess_reading(record)
+    return Reading("Excess over imputation", text) if text else None
+
+
+def _precision(record: AttackRecord) -> Reading | None:
+    text = attribute_view.precision_reading(record)
+    return Reading("Found, and right when named", text) if text else None
 
 
 def _positive_control(record: AttackRecord) -> Reading | None:

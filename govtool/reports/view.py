@@ -101,3 +101,13 @@ def to_data(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): to_data(item) for key, item in value.items()}
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table whose columns are only known when the attack has run."""
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]

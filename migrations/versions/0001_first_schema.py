@@ -253,7 +253,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_deployment_model_version_id"), "deployment", ["model_version_id"], unique=False)
     op.create_table(
         "audit_run",
-        sa.Column("model_version_id", sa.String(length=40), nullable=False),
+        sa.Column("model_version_id", sa.String(length=40), nullable=True),
+        sa.Column("dataset_version_id", sa.String(length=40), nullable=True),
         sa.Column("deployment_id", sa.String(length=40), nullable=True),
         sa.Column("access", sa.JSON(), nullable=False),
         sa.Column("spec_sha256", sa.String(length=64), nullable=False),
@@ -264,11 +265,18 @@ def upgrade() -> None:
         sa.Column("recorded_at", UtcDateTime, nullable=False),
         sa.Column("recorded_by", sa.String(length=200), nullable=False),
         sa.Column("ledger_index", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.CheckConstraint(
+            "(model_version_id IS NULL) <> (dataset_version_id IS NULL)", name=op.f("ck_audit_run_subject")
+        ),
+        sa.ForeignKeyConstraint(
+            ["dataset_version_id"], ["dataset_version.id"], name=op.f("fk_audit_run_dataset_version_id")
+        ),
         sa.ForeignKeyConstraint(["deployment_id"], ["deployment.id"], name=op.f("fk_audit_run_deployment_id")),
         sa.ForeignKeyConstraint(["model_version_id"], ["model_version.id"], name=op.f("fk_audit_run_model_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_run")),
         sa.UniqueConstraint("ledger_index", name=op.f("uq_audit_run_ledger_index")),
     )
+    op.create_index(op.f("ix_audit_run_dataset_version_id"), "audit_run", ["dataset_version_id"], unique=False)
     op.create_index(op.f("ix_audit_run_model_version_id"), "audit_run", ["model_version_id"], unique=False)
     op.create_table(
         "incident",
@@ -300,6 +308,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.Column("caveats", sa.JSON(), nullable=False),
         sa.Column("evidence_sha256", sa.String(length=64), nullable=True),
+        sa.Column("references_sha256", sa.String(length=64), nullable=True),
         sa.Column("figures", sa.JSON(), nullable=False),
         sa.Column("duration_s", sa.Double(), nullable=False),
         sa.Column("id", sa.String(length=40), nullable=False),

@@ -3,14 +3,25 @@
 import ast
 import inspect
 import sys
+from dataclasses import replace
 
 import numpy as np
+import property_worlds
 import pytest
 from attack_worlds import FINE, digit_softmax, planted
 
 from govtool.access import Access, reachable
 from govtool.attacks.catalog import ATTACKS
-from govtool.attacks.interface import AttackResult, NotApplicable, Outcome
+from govtool.attacks.interface import (
+    AttackData,
+    AttackResult,
+    Canaries,
+    Claim,
+    NotApplicable,
+    Outcome,
+    Records,
+    Sensitive,
+)
 
 FAMILIES = {
     "membership_inference",
@@ -19,17 +30,37 @@ FAMILIES = {
     "property_inference",
     "data_reconstruction",
     "training_data_extraction",
+    "differential_privacy",
 }
 
 
 def run(name: str, access: frozenset[Access]) -> Outcome:
+    if ATTACKS[name].family == "property_inference":
+        return run_property(name, access)
+    shown = {"mi_face": {"shape": [8, 8]}, "augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
     target, data = digit_softmax(3) if name == "mi_face" else planted()
     target = type(target)(target.model, access, target.n_classes)
+    if ATTACKS[name].family == "attribute_inference":
+        data = replace(data, sensitive=(Sensitive("first", (0,)),))
+    if ATTACKS[name].family == "differential_privacy":
+        included = np.random.default_rng(1).random(len(data.labels)) < 0.5
+        canaries = Canaries(Records(data.features, data.labels), included, "fair_coin")
+        data = replace(data, canaries=canaries, claim=Claim(1.0, 1e-5))
     return ATTACKS[name].run(
         target,
         data,
-        {"validity": FINE, "shape": [8, 8]} if name == "mi_face" else {"validity": FINE},
+        {"validity": FINE, **shown.get(name, {})},
         np.random.default_rng(0),
+    )
+
+
+def run_property(name: str, access: frozenset[Access]) -> Outcome:
+    found = property_worlds.worlds(1.0, tests=16, shadows=16, weights=True, poison=1.0)
+    asked = property_worlds.target(found)
+    asked.access = access
+    _, data = planted()
+    return ATTACKS[name].run(
+        asked, AttackData(data.members, data.nonmembers, worlds=found), {}, np.random.default_rng(0)
     )
 
 
@@ -88,4 +119,15 @@ def test_an_attack_lists_every_parameter_it_reads_and_no_other(name: str) -> Non
 def test_the_parameters_by_name() -> None:
     assert ATTACKS["loss_threshold"].params == frozenset()
     assert ATTACKS["rmia"].params == {"mode", "gamma"}
+    assert ATTACKS["lira"].params == {"mode", "variance"}
+    assert ATTACKS["boundary"].params == {"queries", "budget"}
+    assert ATTACKS["combined"].params == frozenset()
+
+
+def test_an_attack_gives_way_to_others_of_its_family_that_need_no_less() -> None:
+    for attack in ATTACKS.values():
+        for name in attack.yields_to:
+            assert ATTACKS[name].family == attack.family
+            assert attack.name not in ATTACKS[name].yields_to
+            assert ATTACKS[name].yields_to <= attack.yields_to, "so that who gives way does not depend on the order"
     assert ATTACKS["mi_face"].params == {"shape", "pictures"}

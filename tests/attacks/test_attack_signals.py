@@ -52,3 +52,39 @@ def test_saturation_is_the_share_of_the_commonest_score() -> None:
     assert signals.saturation(np.array([0.0, 0.0, 0.0, -1.0])) == 0.75
     assert signals.saturation(np.arange(10.0)) == 0.1
     assert signals.saturation(np.array([])) == 0.0
+
+
+def test_margin_is_above_zero_where_the_model_is_right() -> None:
+    answers = np.log(np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
+    assert signals.margin(answers, np.array([0, 2])) == pytest.approx([np.log(5 / 3), np.log(2 / 5)])
+
+
+def test_entropies_by_hand() -> None:
+    answers = np.log(np.array([[0.5, 0.25, 0.25]]))
+    assert signals.entropy(answers, np.array([0])) == pytest.approx([1.5 * np.log(2)])
+    # equation 8: -(1 - 1/2) log 1/2 - 2 * 1/4 * log 3/4
+    by_hand = 0.5 * np.log(2) - 0.5 * np.log(0.75)
+    assert signals.modified_entropy(answers, np.array([0])) == pytest.approx([by_hand])
+
+
+def test_a_sure_and_wrong_answer_has_no_entropy_and_a_large_modified_one() -> None:
+    answers = np.array([[0.0, -np.inf]])
+    assert signals.entropy(answers, np.array([1]))[0] == pytest.approx(0.0, abs=1e-9)
+    assert signals.modified_entropy(answers, np.array([1]))[0] > 700
+
+
+def test_every_reading_has_its_name() -> None:
+    answers = np.log(np.array([[0.5, 0.3, 0.2]]))
+    assert tuple(signals.read(answers, np.array([1]))) == signals.READINGS
+
+
+def test_a_warm_answer_by_hand() -> None:
+    """p = (0.64, 0.16, 0.16, 0.04) at temperature 2 is in proportion to 0.8, 0.4, 0.4, 0.2."""
+    answers = np.log(np.array([[0.64, 0.16, 0.16, 0.04]] * 2))
+    assert signals.warm_phi(answers, np.array([0, 3])) == pytest.approx([np.log(0.8 / 1.0), np.log(0.2 / 1.6)])
+
+
+def test_with_two_classes_warm_is_half() -> None:
+    answers = np.log(np.array([[0.9, 0.1], [0.2, 0.8]]))
+    labels = np.array([0, 0])
+    assert signals.warm_phi(answers, labels) == pytest.approx(signals.phi(answers, labels) / 2)

@@ -285,3 +285,26 @@ def test_the_interval_covers_the_true_area(shift: float, n: int) -> None:
     rng, members, truth = np.random.default_rng(5), np.arange(2 * n) < n, norm.cdf(shift / 2**0.5)
     found = [statistics.auc(rng.standard_normal(2 * n) + shift * members, members) for _ in range(300)]
     assert sum(estimate.low <= truth <= estimate.high for estimate in found) >= 0.92 * 300
+
+
+def test_what_an_accusation_is_worth_by_hand() -> None:
+    """TPR .5 at an FPR of 1 %: of 1,000 asked, half members, 250 are rightly and 5 wrongly named; of 10 %, 50 and 9."""
+    scores, members = np.concatenate([np.ones(500), np.zeros(500), np.zeros(1000)]), np.arange(2000) < 1000
+    point = operating_point.tpr_at_fpr(scores, members, 0.01)
+    assert operating_point.ppv(point, 0.5).value == pytest.approx(250 / 255)
+    worth = operating_point.ppv(point, 0.1)
+    assert worth.value == pytest.approx(50 / 59)
+    assert worth.low < worth.value < worth.high
+    assert operating_point.ppv(point, 0.01).high < worth.low
+
+
+def test_what_an_accusation_is_worth_is_unknown_where_the_rate_is() -> None:
+    point = operating_point.tpr_at_fpr(np.arange(20.0), np.arange(20) < 10, 0.01)
+    with pytest.raises(ValueError, match="not resolvable"):
+        operating_point.ppv(point, 0.5)
+
+
+def test_the_advantage_is_the_difference_of_rates() -> None:
+    found = operating_point.advantage(Counts(80, 100, 30, 100))
+    assert found.value == pytest.approx(0.5)
+    assert found.low < 0.5 < found.high

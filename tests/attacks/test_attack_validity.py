@@ -64,6 +64,13 @@ def test_people_with_many_records_do_not_look_like_a_shift() -> None:
     assert validity.check(data(subjects), np.random.default_rng(0)).blind_passed
 
 
+def test_records_that_name_nobody_can_be_compared() -> None:
+    data = groups()
+    nameless = AttackData(*(Records(g.features, g.labels, np.full(120, " ")) for g in (data.members, data.nonmembers)))
+    plain = validity.check(data, np.random.default_rng(0))
+    assert validity.check(nameless, np.random.default_rng(0)).blind_auc == plain.blind_auc
+
+
 def test_one_person_cannot_be_compared() -> None:
     data = groups()
     alone = AttackData(

@@ -40,9 +40,9 @@ def test_references_of_another_kind_do_not_pass_unnoticed() -> None:
     accuracy .500, and the control passed on the AUC alone."""
     data = records(1.0)
     planned = control.plan(160, data.labels, 2, seed=1)
-    inside = references.halves(4, 160, seed=1)
+    inside = references.halves(4, 160, seed=1)[:, planned.order]
     certain = np.where(inside, 0.0, signals.FLOOR)
-    neighbours = References(certain, certain, inside, np.zeros((4, 80)))
+    neighbours = References({"log_probability": certain}, inside, {"log_probability": np.zeros((4, 80))})
     trained = control.train_control(planned, FOREST, data, ACCESS, 2, 1, neighbours)
     judged = control.judge(trained, ATTACKS["loss_threshold"], {}, np.random.default_rng(0))
     assert judged["auc"]["low"] > 0.6

@@ -3,6 +3,7 @@
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,10 +14,31 @@ from audit_worlds import D, K, Oip, draw, output, serve
 from test_audit_runner import QUICK, rows
 
 from govtool.access import Access, reachable
-from govtool.audits.models import AttackRecord, AuditOutcome
-from govtool.audits.targets import http, torch_target
+from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
+from govtool.audits.targets import http, pacing, torch_target
 from govtool.audits.targets.http import HttpTarget
+from govtool.audits.targets.memo import Memo
+from govtool.audits.targets.pacing import Limits, Pacer
 from govtool.errors import InputError, WorkError
+
+
+@pytest.fixture
+def patient() -> Iterator[Any]:
+    """Makes targets whose pauses are noted in `pacer.slept` and not waited."""
+    opened = []
+
+    def make(url: str, **given: Any) -> HttpTarget:
+        limits = Limits(**given)
+        slept: list[float] = []
+        pacer = Pacer(limits, np.random.default_rng(0), sleep=slept.append)
+        pacer.slept = slept  # type: ignore[attr-defined]
+        opened.append(HttpTarget(url, "m", limits=limits, pacer=pacer))
+        return opened[-1]
+
+    yield make
+    for target in opened:
+        target.close()
+
 
 PARAMS = {"inputs": D, "hidden": [32], "classes": K}
 
@@ -49,22 +71,129 @@ def test_it_asks_in_the_protocol_and_counts(state: Oip, leaky: bytes) -> None:
         "data": features[:4].ravel().tolist(),
     }
     assert target.queries == 4 + 300 + 5
-    assert len(state.seen) == 1 + 2 + 1  # 300 records are two batches
+    assert len(state.seen) == 1 + 2  # 296 new records are two batches, and the last 5 are known
+    assert target.sent == 300
     assert target.access == reachable(frozenset({Access.PROBABILITIES}))
     assert "s3cret" not in repr(target)
 
 
-def test_a_busy_server_is_asked_again_and_not_for_ever(state: Oip) -> None:
-    features = draw("members", 2)[0]
+def test_a_busy_server_is_asked_again_and_not_for_ever(state: Oip, patient: Any) -> None:
+    features = draw("members", 4)[0]
     with serve(state) as url:
-        target = HttpTarget(url, "m", backoff_s=0.001)
+        target = patient(url, retries=2)
         state.statuses = [503, 429]
-        assert target.labels(features).shape == (2,)
+        assert target.labels(features[:2]).shape == (2,)
         state.statuses = [503] * 9
-        with pytest.raises(WorkError, match="status 503, 3 times in a row"):
-            target.labels(features)
-        target.close()
-    assert target.queries == 6 + 6
+        with pytest.raises(WorkError, match=r"status 503, 3 times in a row, after 6 requests about 12 records"):
+            target.labels(features[2:])
+    assert target.counted() == {"queries": 12, "queries_sent": 12, "requests_repeated": 4}
+    assert len(state.seen) == 6
+
+
+def test_pauses_grow_and_a_server_that_says_how_long_is_obeyed(state: Oip, patient: Any) -> None:
+    features = draw("members", 1)[0]
+    with serve(state) as url:
+        target = patient(url, retries=4)
+        state.statuses, state.retry_after = [503, 503, 503, 429], [None, None, None, "7"]
+        target.labels(features)
+    first, second, third, fourth = target.pacer.slept
+    assert 0.25 <= first <= 0.5 <= second <= 1.0 <= third <= 2.0
+    assert fourth == 7
+
+
+def test_a_server_that_asks_for_more_patience_than_there_is_ends_the_work(state: Oip, patient: Any) -> None:
+    with serve(state) as url:
+        target = patient(url, deadline_s=60.0)
+        state.statuses, state.retry_after = [429], ["3600"]
+        with pytest.raises(
+            WorkError, match=r"0 of 60 s are used, and the server \(Retry-After\) asks for another 3600 s"
+        ):
+            target.labels(draw("members", 1)[0])
+    assert target.pacer.slept == []
+    assert len(state.seen) == 1
+
+
+def test_requests_keep_to_the_rate_and_retries_are_requests_too(state: Oip, patient: Any) -> None:
+    with serve(state) as url:
+        target = patient(url, rate=0.1, batch=1)
+        state.statuses = [503]
+        target.labels(draw("members", 3)[0])
+    pauses = [pause for pause in target.pacer.slept if pause > 5]
+    assert len(pauses) == 3  # between four requests
+    assert all(pause <= 10 for pause in pauses)
+
+
+def test_no_record_is_sent_twice_and_repeats_within_one_question_are_one(state: Oip, patient: Any) -> None:
+    features = draw("members", 10)[0]
+    with serve(state) as url:
+        target = patient(url)
+        first = target.log_probabilities(np.concatenate([features, features[:5]]))
+        again = target.log_probabilities(features[::-1])
+        assert np.array_equal(first[:5], first[10:])
+        assert np.array_equal(first[:10], again[::-1])
+        assert (target.sent, target.queries) == (10, 25)
+        target.forget()
+        target.labels(features[:2])
+    assert target.sent == 12
+
+
+def test_memory_of_answers_is_bounded_and_the_answer_stays_whole(state: Oip, patient: Any) -> None:
+    features = draw("members", 50)[0]
+    with serve(state) as url:
+        target = patient(url, batch=10)
+        target.remembered = Memo(most=5_000)
+        first = target.log_probabilities(features)
+        assert target.remembered._bytes <= 5_000
+        assert 0 < len(target.remembered._rows) < 20
+        assert np.array_equal(target.log_probabilities(features), first)
+
+
+def test_a_server_that_drips_its_answer_is_given_up(patient: Any) -> None:
+    with raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" ", [], pause=0.05) as url:
+        target = patient(url, timeout_s=0.2, retries=0)
+        with pytest.raises(WorkError, match=r"does not answer within 0.2 s, 1 times"):
+            target.labels(draw("members", 1)[0])
+
+
+def test_a_server_that_says_nothing_is_given_up(patient: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = patient(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_s=0.1, retries=1)
+        with pytest.raises(WorkError, match=r"does not answer within 0.1 s \(ReadTimeout\), 2 times"):
+            target.labels(draw("members", 1)[0])
+
+
+def test_classes_that_come_and_go_are_a_work_error(patient: Any) -> None:
+    with serve(Oip(lambda x: [output("probabilities", np.full((len(x), 1 + len(x)), 1 / (1 + len(x))))])) as url:
+        target = patient(url, batch=2)
+        with pytest.raises(WorkError, match="number of classes changes"):
+            target.log_probabilities(draw("members", 3)[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:49:47 GMT", "Date": "Sun, 06 Nov 1994 08:49:37 GMT"}, 10.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT", "Date": "Sun, 06 Nov 1994 08:49:47 GMT"}, 0.0),
+        ({"Retry-After": "Sun, 06 Nov 1994 08:49:37 GMT"}, None),
+        ({"Retry-After": "-3"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_what_retry_after_says(given: Any, seconds: float | None) -> None:
+    assert pacing.retry_after(given) == seconds
+
+
+def test_durations_and_rates_of_a_spec() -> None:
+    assert [pacing.duration(text) for text in ("10s", "500ms", "5m", "2 h", "0.5min")] == [10, 0.5, 300, 7200, 30]
+    assert [pacing.rate(text) for text in ("10/s", "600/min", "0.5/s", "3600 / h")] == [10, 10, 0.5, 1]
+    for wrong in ("", "10", "ten s", "0s", "-1s", "1e9s", "1d"):
+        with pytest.raises(ValueError, match="duration"):
+            pacing.duration(wrong)
+    for wrong in ("10", "0/s", "/s", "10/ms", "10 per s"):
+        with pytest.raises(ValueError, match="rate"):
+            pacing.rate(wrong)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
@@ -103,7 +232,7 @@ def test_answers_outside_the_protocol_are_work_errors(outputs: Any) -> None:
 def test_nobody_there_is_a_work_error() -> None:
     with serve(Oip(lambda _x: [])) as url:
         pass
-    target = HttpTarget(url, "m", backoff_s=0.001)
+    target = HttpTarget(url, "m", limits=Limits(retries=0))
     with pytest.raises(WorkError, match="cannot be reached"):
         target.labels(draw("members", 2)[0])
     target.close()
@@ -134,7 +263,7 @@ def test_a_spec_cannot_send_other_secrets_of_the_environment(registered: Any, st
 
 
 @contextmanager
-def raw(head: bytes, chunk: bytes, sent: list[int]) -> Iterator[str]:
+def raw(head: bytes, chunk: bytes, sent: list[int], pause: float = 0) -> Iterator[str]:
     """A server that answers one request with `head` and then 64 chunks, and counts those it got rid of."""
 
     def answer() -> None:
@@ -145,6 +274,7 @@ def raw(head: bytes, chunk: bytes, sent: list[int]) -> Iterator[str]:
             connection.sendall(head)
             for _ in range(64):
                 connection.sendall(chunk)
+                time.sleep(pause)
                 sent.append(len(chunk))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -158,7 +288,7 @@ def test_an_endless_answer_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(http, "_MOST_BYTES", 1 << 20)
     sent: list[int] = []
     with raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" " * (1 << 20), sent) as url:
-        target = HttpTarget(url, "m", timeout_s=5)
+        target = HttpTarget(url, "m", limits=Limits(timeout_s=5))
         with pytest.raises(WorkError, match="larger than 1 MiB"):
             target.labels(draw("members", 2)[0])
         target.close()
@@ -169,7 +299,7 @@ def test_an_answer_that_would_inflate_is_refused_unread() -> None:
     bomb = gzip.compress(b" " * (1 << 20))
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
     with raw(head, bomb, []) as url:
-        target = HttpTarget(url, "m", timeout_s=5)
+        target = HttpTarget(url, "m", limits=Limits(timeout_s=5))
         with pytest.raises(WorkError, match="compressed"):
             target.labels(draw("members", 2)[0])
         target.close()
@@ -183,6 +313,8 @@ def test_an_audit_through_an_endpoint_finds_the_leak(registered: Any, state: Oip
     assert done.attacks[0].status == "completed", done.attacks[0].reason
     assert record.metrics["auc"]["low"] > 0.6
     assert record.detail["queries"] == 240
+    assert record.detail["queries_sent"] == 240 - 16  # the probe has asked about 16 of them
+    assert record.detail["requests_repeated"] == 0
     assert any("nothing shows that the server runs the registered weights" in caveat for caveat in record.caveats)
     assert state.headers[0]["Authorization"] == "Bearer k"
 
@@ -227,15 +359,45 @@ def test_a_rounding_endpoint_gets_a_caveat(registered: Any, state: Oip) -> None:
 
     with serve(Oip(answer)) as url:
         registered.audit("leaky@1", QUICK + f"target: {{endpoint: '{url}', model: m}}\n")
-    assert any("rounds its answers to 2 decimal" in caveat for caveat in rows(registered, AttackRecord)[0].caveats)
+    assert any("no more than 2 decimal(s), rounded" in caveat for caveat in rows(registered, AttackRecord)[0].caveats)
 
 
 def test_an_endpoint_that_is_gone_fails_the_run(registered: Any) -> None:
     with serve(Oip(lambda _x: [])) as url:
         pass
     with pytest.raises(WorkError, match="cannot be reached"):
-        registered.audit("leaky@1", QUICK + f"target: {{endpoint: '{url}', model: m}}\n")
+        registered.audit("leaky@1", QUICK + f"target: {{endpoint: '{url}', model: m, retries: 0}}\n")
     assert rows(registered, AuditOutcome)[0].status == "failed"
+
+
+def test_a_spec_says_how_politely_to_ask(registered: Any, state: Oip) -> None:
+    with serve(state) as url:
+        limits = "rate: 1000/s, retries: 1, timeout: 5s, batch: 64, deadline: 1m"
+        registered.audit("leaky@1", QUICK + f"target: {{endpoint: '{url}', model: m, {limits}}}\n")
+    (run,) = rows(registered, AuditRun)
+    assert run.resolved["endpoint"]["limits"] == {
+        "rate": 1000.0,
+        "retries": 1,
+        "timeout_s": 5.0,
+        "batch": 64,
+        "deadline_s": 60.0,
+    }
+    assert max(body["inputs"][0]["shape"][0] for body in state.seen) == 64
+
+
+@pytest.mark.parametrize("wrong", ["rate: 10", "rate: fast", "timeout: 0s", "retries: -1", "retries: 99", "batch: 0"])
+def test_a_spec_that_asks_impolitely_or_unclearly_is_refused(registered: Any, wrong: str) -> None:
+    with pytest.raises(InputError):
+        registered.audit("leaky@1", QUICK + f"target: {{endpoint: 'http://127.0.0.1:1', model: m, {wrong}}}\n")
+    assert not rows(registered, AuditRun)
+
+
+def test_a_server_that_stays_busy_fails_the_run_with_what_was_done(registered: Any, state: Oip) -> None:
+    state.statuses = [503] * 99
+    with serve(state) as url, pytest.raises(WorkError, match="after 1 requests about 16 records") as caught:
+        registered.audit("leaky@1", QUICK + f"target: {{endpoint: '{url}', model: m, retries: 0}}\n")
+    assert caught.value.exit_code == 6
+    assert rows(registered, AuditOutcome)[0].error == caught.value.message
 
 
 def test_a_key_that_is_not_set_stops_the_run(registered: Any) -> None:

@@ -8,11 +8,24 @@ from audit_worlds import RECIPE, D, K, draw
 
 from govtool.audits import ensemble, factories, recipe, references
 from govtool.audits.recipe import Recipe
+from govtool.audits.training import chunk, estimators
 from govtool.errors import InputError
 
 
 def weights(model: Any) -> np.ndarray:
     return np.concatenate([value.detach().numpy().ravel() for value in model.parameters()])
+
+
+def alone(own: Recipe, features: Any, labels: Any, seed: int) -> Any:
+    """What one model, trained on all records, says about them."""
+    (answer,) = chunk.train(0, own, features, labels, [np.arange(len(labels))], [seed], K, features)[1]
+    return answer
+
+
+def together(own: Recipe, features: Any, labels: Any, halves: list[Any], **more: Any) -> list[Any]:
+    seeds = list(range(3, 3 + len(halves)))
+    found = dict(ensemble.train_and_ask(own, features, labels, halves, seeds, K, features, **more))
+    return [found[number] for number in range(len(halves))]
 
 
 QUICK = RECIPE.model_copy(update={"epochs": 3})
@@ -35,7 +48,7 @@ def test_training_leaves_torch_as_it_was() -> None:
 
 def test_training_learns() -> None:
     features, labels = draw("members")
-    answers = ensemble.ask_one(RECIPE, features, labels, K, 1, features)
+    answers = alone(RECIPE, features, labels, 1)
     assert (answers.argmax(axis=1) == labels).mean() > 0.95
 
 
@@ -59,15 +72,16 @@ def test_every_factory_trains_stacked_and_alone_to_the_same_answers(factory: str
     features, labels = rng.normal(size=(40, 16)).astype(np.float32), rng.integers(3, size=40)
     own = Recipe(factory=factory, factory_params={"hidden": [8]} if factory == "mlp" else {}, epochs=2, batch_size=40)
     halves = [np.arange(40), np.arange(40)]
-    (stacked, _twin) = ensemble._stacked(own, features, labels, halves, [3, 4], 3, features, lambda _n: None)
-    alone = ensemble.ask_one(own, features, labels, 3, 3, features)
-    assert np.allclose(stacked, alone, atol=1e-4)  # whole batches: order does not matter, so only rounding may differ
+    stacked = together(own, features, labels, halves)[0]
+    assert np.allclose(
+        stacked, alone(own, features, labels, 3), atol=1e-4
+    )  # whole batches: order does not matter, so only rounding may differ
 
 
 def test_halves_of_an_odd_number_are_trained_too() -> None:
     features, labels = draw("members", 41)
     halves = [np.flatnonzero(mask) for mask in references.halves(4, 41, seed=1)]
-    answers = ensemble.train_and_ask(QUICK, features, labels, halves, [1, 2, 3, 4], K, features, lambda _n: None)
+    answers = together(QUICK, features, labels, halves)
     assert [answer.shape for answer in answers] == [(41, K)] * 4
     assert len({answer.tobytes() for answer in answers}) == 4
 
@@ -84,10 +98,10 @@ def test_processes_give_what_one_process_gives(monkeypatch: pytest.MonkeyPatch) 
     features, labels = draw("members", 60)
     tree = Recipe(sklearn="sklearn.tree.DecisionTreeClassifier")
     halves = [np.arange(30), np.arange(30, 60)]
-    here = ensemble.train_and_ask(tree, features, labels, halves, [1, 2], K, features, lambda _n: None)
+    here = together(tree, features, labels, halves)
     monkeypatch.setattr(ensemble, "_WORTH_PROCESSES_S", 0.0)
     done: list[int] = []
-    there = ensemble.train_and_ask(tree, features, labels, halves, [1, 2], K, features, done.append)
+    there = together(tree, features, labels, halves, progress=done.append)
     assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
     assert done == [1, 2]
 
@@ -95,7 +109,7 @@ def test_processes_give_what_one_process_gives(monkeypatch: pytest.MonkeyPatch) 
 def test_a_scikit_learn_recipe_is_seeded_and_keeps_absent_classes_apart() -> None:
     features, labels = draw("members", 60)
     forest = Recipe(sklearn="sklearn.ensemble.RandomForestClassifier", params={"n_estimators": 5})
-    one, same = (ensemble.ask_one(forest, features, np.minimum(labels, 1), K, 1, features) for _time in range(2))
+    one, same = (alone(forest, features, np.minimum(labels, 1), 1) for _time in range(2))
     assert np.array_equal(one, same)
     assert (one[:, 2] < -700).all()
 
@@ -103,15 +117,15 @@ def test_a_scikit_learn_recipe_is_seeded_and_keeps_absent_classes_apart() -> Non
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sklearn": "os.system"}, "not a class of scikit-learn"),
-        ({"sklearn": "sklearn.cluster.KMeans"}, "not a classifier"),
+        ({"sklearn": "os.system"}, "not a class of sklearn, xgboost, lightgbm"),
+        ({"sklearn": "sklearn.cluster.KMeans"}, "is not a classifier"),
         ({"sklearn": "sklearn.nothing.Here"}, "no module sklearn.nothing"),
         ({"sklearn": "sklearn.tree.DecisionTreeClassifier", "params": {"deep": 3}}, "refuses its parameters"),
     ],
 )
 def test_scikit_learn_recipes_that_cannot_be(given: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        recipe.train_sklearn(Recipe(**given), *draw("members"), K, 1)
+        estimators.train(Recipe(**given), *draw("members"), 1)
 
 
 @pytest.mark.parametrize(

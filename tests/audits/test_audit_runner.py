@@ -15,19 +15,20 @@ from govtool.audits import service
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
 from govtool.errors import EvidenceError, InputError, WorkError
 from govtool.estimate import Estimate
+from govtool.evidence.verify import verify
 
 FULL = RECIPE_YAML + "population: population@1\nreferences: 4\nattacks: [loss_threshold, rmia]\nseed: 7\n"
 QUICK = "attacks: [loss_threshold]\npositive_control: false\nseed: 7\n"
 
 
-def fake(run: Any, name: str = "fake", family: str = "attribute_inference", needs: Access = Access.LABELS) -> Attack:
+def fake(run: Any, name: str = "fake", family: str = "data_reconstruction", needs: Access = Access.LABELS) -> Attack:
     return Attack(name=name, family=family, summary="", reference="", taxonomy="", needs=needs, run=run)
 
 
 def found_something(target: Any, data: Any, params: Any, rng: Any) -> AttackResult:
     return AttackResult(
         attack="fake",
-        family="attribute_inference",
+        family="data_reconstruction",
         knowledge="None.",
         access=frozenset({Access.LABELS}),
         metrics={"rate": Estimate(0.5, 0.4, 0.6, 0.95, 10)},
@@ -57,10 +58,27 @@ def test_a_model_that_learnt_by_heart_is_caught_and_the_control_passes(registere
         assert abs(record.detail["mismatch"]["training_records_ratio"] - 1) < 0.01
         with np.load(BytesIO(registered.vault.read(record.evidence_sha256))) as kept:
             assert kept["membership"].tolist() == [True] * N + [False] * N
-            assert kept["reference_members"].sum(axis=0).tolist() == [2] * (2 * N)
             assert int(kept["seed"]) == 7
+            assert not any(name.startswith("reference") for name in kept.files)
+        with np.load(BytesIO(registered.vault.read(record.references_sha256))) as kept:
+            assert kept["reference_members"].sum(axis=0).tolist() == [2] * (2 * N)
+            assert kept["reference_phi"].shape == (4, 2 * N)
     assert by_name["rmia"].counts["members"] == N
     assert by_name["mi_face"].status == "not_requested"
+
+
+def test_what_references_answered_is_stored_once_and_its_loss_is_found(registered: Any) -> None:
+    registered.audit("leaky@1", FULL)
+    records = rows(registered, AttackRecord)
+    (digest,) = {record.references_sha256 for record in records if record.status == "completed"}
+    assert {record.references_sha256 for record in records if record.status != "completed"} == {None}
+    with registered.read() as session:
+        assert verify(session, registered.vault, registered.signer.verifier).ok
+    registered.vault.local_path(digest).unlink()
+    with registered.read() as session:
+        problems = verify(session, registered.vault, registered.signer.verifier).problems
+    assert len(problems) == 2
+    assert all("answers of the reference models" in str(problem) for problem in problems)
 
 
 def test_the_started_row_says_what_will_be_done(registered: Any) -> None:
@@ -158,7 +176,10 @@ def test_changed_data_stops_the_run_and_is_remembered(registered: Any) -> None:
 def test_what_the_deployment_hides_is_not_applicable(registered: Any) -> None:
     registered.deploy("labels-only", "leaky@1", Access.LABELS)
     done = registered.audit("leaky@1", "seed: 1\n")
-    assert {found.attack: found.status for found in done.attacks} == dict.fromkeys(ATTACKS, "not_applicable")
+    by_labels = {name for name, attack in ATTACKS.items() if attack.needs is Access.LABELS}
+    assert {found.attack for found in done.attacks if found.status != "not_applicable"} <= by_labels
+    status = {found.attack: found.status for found in done.attacks}
+    assert (status["boundary"], status["gap"]) == ("completed", "superseded")
     assert "deployment labels-only exposes only: labels" in done.attacks[0].reason
     (run,) = rows(registered, AuditRun)
     assert run.access == ["labels"]
@@ -291,3 +312,20 @@ def test_inversion_is_tried_on_a_model_that_holds_its_classes(registered: Any) -
     (record,) = (row for row in rows(registered, AttackRecord) if row.attack == "mi_face")
     assert record.detail["positive_control"]["passed"] in (True, False)
     assert "softmax regression trained on the 120 members" in record.detail["positive_control"]["how"]
+
+
+def test_by_default_the_strongest_is_run_and_the_others_give_way_to_it(registered: Any) -> None:
+    spec = RECIPE_YAML + "population: population@1\nreferences: 4\npositive_control: false\nseed: 7\n"
+    done = registered.audit("leaky@1", spec)
+    found = {one.attack: (one.status, one.reason) for one in done.attacks}
+    given_way = {name for name, attack in ATTACKS.items() if attack.yields_to}
+    assert found["combined"][0] == "completed"
+    assert {found[name][0] for name in given_way} == {"superseded"}
+    assert all(found[name][1].startswith("combined is run") for name in given_way)
+
+
+def test_an_attack_that_the_spec_names_gives_way_to_nobody(registered: Any) -> None:
+    done = registered.audit("leaky@1", "attacks: [loss_threshold, gap]\npositive_control: false\nseed: 7\n")
+    found = {one.attack: one.status for one in done.attacks}
+    assert (found["loss_threshold"], found["gap"]) == ("completed", "completed")
+    assert (found["boundary"], found["combined"]) == ("superseded", "not_requested")

@@ -66,7 +66,7 @@ def test_the_family_of_an_attack_is_known_before_it_has_a_record(registered: Any
         registered.audit("leaky@1", "", attacks={"a": fake(die, "a")})
     with registered.read() as session:
         version = registry.model_version(session, "leaky@1")
-        assert service.families(session, version.id) == {"a": "attribute_inference"}
+        assert service.families(session, version.id) == {"a": "data_reconstruction"}
 
 
 def test_runs_are_found_by_the_beginning_of_their_id(registered: Any) -> None:

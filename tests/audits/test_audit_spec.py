@@ -59,7 +59,15 @@ BAD = [
     ("own marks", HEAD + "attacks:\n  rmia:\n    validity: {}\n", 4, "'validity' is measured by the audit"),
     ("no attacks", HEAD + "attacks: []\n", 2, "no attack is named"),
     ("recipe typo", HEAD + "recipe:\n  factory: mlp\n  epoch: 3\n", 4, "unknown key 'epoch'"),
-    ("recipe of two kinds", HEAD + "recipe: {factory: mlp, sklearn: sklearn.svm.SVC}\n", 2, "not both"),
+    ("all held out", HEAD + "recipe: {early_stopping: {held_out: 1, patience: 3}}\n", 2, "held_out"),
+    ("no such schedule", HEAD + "recipe: {schedule: often}\n", 2, "'constant', 'cosine' or 'one_cycle'"),
+    ("no such device", HEAD + "device: tpu\n", 2, "'auto', 'cpu' or 'cuda'"),
+    (
+        "recipe of two kinds",
+        HEAD + "recipe: {factory: mlp, sklearn: sklearn.svm.SVC}\n",
+        2,
+        "not factory and estimator",
+    ),
     ("label noise above one", HEAD + "recipe:\n  label_noise: 1.5\n", 3, "less than 1"),
 ]
 

@@ -1,6 +1,7 @@
 """Opening models: what loads, what is refused, and that a deployment shows no more than it says."""
 
 import pickle
+import zipfile
 from io import BytesIO
 from typing import Any
 
@@ -11,11 +12,13 @@ from audit_worlds import RECIPE, D, K, draw
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Perceptron, RidgeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC, LinearSVC
 
 from govtool.access import Access, reachable
 from govtool.audits.targets import base, probe, scores, sklearn_target, torch_target
@@ -273,3 +276,79 @@ def test_a_module_left_in_training_mode_is_noticed(leaky: bytes) -> None:
 
 def test_the_recipe_of_this_world_is_what_the_fixture_was_trained_by() -> None:
     assert RECIPE.factory_params["hidden"] == PARAMS["hidden"]
+
+
+def forged(change: Any) -> bytes:
+    """A skops file with each member changed."""
+    source = zipfile.ZipFile(BytesIO(skops.io.dumps(LogisticRegression().fit(*draw("members")))))
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as out:
+        for name in source.namelist():
+            out.writestr(name, change(name, source.read(name)))
+    return buffer.getvalue()
+
+
+def terabytes(name: str, data: bytes) -> bytes:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776,), }".ljust(117) + b"\n"
+    return (
+        b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16) if name.endswith("npy") else data
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (terabytes, "does not have the size"),
+        (
+            lambda name, data: b" " * (2 << 20) + data if name == "schema.json" else data,
+            "unpacks to more than 1 MiB",
+        ),
+        (lambda name, data: b"[" * 100_000 if name == "schema.json" else data, "RecursionError"),
+    ],
+)
+def test_a_skops_file_that_swells_is_refused_unread(monkeypatch: Any, change: Any, message: str) -> None:
+    monkeypatch.setattr(sklearn_target, "_MOST_BYTES", 1 << 20)
+    with pytest.raises((InputError, WorkError), match=message):
+        sklearn_target.open_skops(forged(change), D)
+
+
+def test_a_column_transformer_may_widen_what_a_forest_sees() -> None:
+    """The forest's features are more than the records': it was called forged."""
+    features, labels = draw("members")
+    widen = ColumnTransformer([("words", OneHotEncoder(handle_unknown="ignore"), [0])], remainder="passthrough")
+    fitted = make_pipeline(widen, RandomForestClassifier(3, random_state=0)).fit(np.round(features), labels)
+    target = sklearn_target.open_skops(skops.io.dumps(fitted), D)
+    assert np.array_equal(target.labels(features), fitted.predict(features))
+
+
+def test_a_forged_tree_inside_a_pipeline_is_found() -> None:
+    fitted = make_pipeline(StandardScaler(), RandomForestClassifier(2, random_state=0)).fit(*draw("members"))
+    tree = fitted[-1].estimators_[0].tree_
+    state = tree.__getstate__()
+    state["nodes"]["feature"][0] = D + 1
+    tree.__setstate__(state)
+    with pytest.raises(UntrustedArtifactError, match="points outside itself"):
+        sklearn_target.open_skops(skops.io.dumps(fitted), D)
+
+
+@pytest.mark.parametrize(
+    "model", [LinearSVC(), RidgeClassifier(), Perceptron()], ids=lambda found: type(found).__name__
+)
+def test_a_decision_function_is_taken_for_logits_and_said_to_be(model: Any) -> None:
+    features, labels = draw("members")
+    fitted = model.fit(features, labels > 0)
+    with pytest.raises(WorkError, match="not the whole numbers"):
+        sklearn_target.from_estimator(fitted, D)
+    fitted = model.fit(features, (labels > 0).astype(int))
+    target = sklearn_target.open_skops(skops.io.dumps(fitted), D)
+    answers = target.log_probabilities(features)
+    assert np.allclose(answers[:, 1] - answers[:, 0], fitted.decision_function(features))
+    assert Access.LOGITS in target.access
+    assert sklearn_target.caveats(target) == (sklearn_target.DECISIONS,)
+
+
+def test_columns_for_pairs_of_classes_are_no_classes() -> None:
+    fitted = SVC(decision_function_shape="ovo").fit(*draw("members", 60))
+    fitted.decision_function = lambda x: np.zeros((len(x), 6))
+    with pytest.raises(WorkError, match="one column per pair"):
+        sklearn_target.from_estimator(fitted, D)

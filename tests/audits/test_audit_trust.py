@@ -37,7 +37,7 @@ def test_a_spec_that_names_a_command_runs_nothing(registered: Any, tmp_path: Pat
         registered.audit("leaky@1", spec)
     assert "--trust-factory os:system" in caught.value.hint
     with pytest.raises(UntrustedArtifactError):
-        registered.audit("leaky@1", spec, trust_factory="os:getcwd")
+        registered.audit("leaky@1", spec, trust_factory=["os:getcwd"])
     assert not trace.exists()
     assert not rows(registered, AuditRun)
 
@@ -55,7 +55,7 @@ def test_a_registered_factory_of_ones_own_is_built_only_for_those_who_name_it(re
     with pytest.raises(UntrustedArtifactError, match="their_nets:wide"):
         registered.audit("own@1", spec)
     assert not (nets / "ran").exists()
-    done = registered.audit("own@1", spec, trust_factory="their_nets:wide")
+    done = registered.audit("own@1", spec, trust_factory=["their_nets:wide"])
     assert (nets / "ran").exists()
     assert done.attacks[0].status == "completed", done.attacks[0].reason
 

@@ -1,6 +1,7 @@
 """The audit commands: what they print and the codes they leave with."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ class Opened:
     """What the commands use of a workspace, on the test's database."""
 
     def __init__(self, ws: Any) -> None:
-        self.write, self.read, self.vault = ws.write, ws.read, ws.vault
+        self.write, self.read, self.vault, self.cache = ws.write, ws.read, ws.vault, ws.folder / "cache"
         self.actor, self.now, self.clock = "tester", ws.now, lambda: ws.now
 
 
@@ -50,9 +51,9 @@ def test_run_then_show_then_list(invoke: Any, spec: str) -> None:
     assert answer["schema"] == "govtool.audit.run/1"
     run = answer["data"]["run_id"]
     assert {item["attack"]: item["status"] for item in answer["data"]["attacks"]} == {
-        "loss_threshold": "completed",
-        **{name: "not_requested" for name in ATTACKS if name != "loss_threshold"},
-    }
+        name: "superseded" if "loss_threshold" in attack.yields_to else "not_requested"
+        for name, attack in ATTACKS.items()
+    } | {"loss_threshold": "completed"}
     shown = invoke("show", run.removeprefix("run-")[:6])
     assert "auc: 0." in shown.stdout
     assert "positive control: not run" in shown.stdout
@@ -67,10 +68,18 @@ def test_run_then_show_then_list(invoke: Any, spec: str) -> None:
 
 def test_run_prints_figures_to_stdout_and_progress_to_stderr(invoke: Any, spec: str) -> None:
     done = invoke("run", "leaky@1", "--spec", spec)
-    assert "loss_threshold  completed" in done.stdout
+    assert re.search(r"loss_threshold +completed", done.stdout)
     assert "open the target ..." in done.stderr
     assert "open the target" not in done.stdout
     assert "next: govtool audit show run-" in done.stderr
+
+
+def test_what_was_not_run_is_said_once_for_each_reason(invoke: Any, spec: str) -> None:
+    shown = invoke("run", "leaky@1", "--spec", spec).stdout
+    assert shown.count("the spec did not ask for it") == 1
+    assert shown.count("loss_threshold is run") == 1
+    words = shown.replace(",", " ").replace(":", " ").split()
+    assert all(name in words for name in ATTACKS)
 
 
 def test_a_run_whose_attacks_all_failed_leaves_6(invoke: Any, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +100,18 @@ def test_a_bad_spec_names_file_and_line(invoke: Any, registered: Any) -> None:
     with pytest.raises(InputError) as caught:
         invoke("run", "leaky@1", "--spec", str(path))
     assert caught.value.where == f"{path}:2"
+
+
+def test_the_command_may_say_where_references_train(
+    invoke: Any, registered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    path = registered.folder / "audit.yaml"
+    path.write_text("schema: govtool.audit/v1\ndevice: cpu\nattacks: [rmia]\nreferences: 2\n" + RECIPE_YAML)
+    with pytest.raises(WorkError, match="no CUDA device"):
+        invoke("run", "leaky@1", "--spec", str(path), "--device", "cuda")
 
 
 def test_a_digest_that_is_none_is_refused(invoke: Any, spec: str) -> None:
@@ -120,15 +141,6 @@ def test_the_catalogue_is_listed_with_what_each_needs(invoke: Any) -> None:
         assert attack.reference.split(",")[0] in text  # a narrow terminal wraps the rest
     found = json.loads(invoke("attacks", "--json").stdout)["data"]
     assert [item["name"] for item in found] == list(ATTACKS)
-
-
-def test_a_terminal_gets_a_bar_that_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(audit, "is_terminal", lambda: True)
-    with audit._Progress() as progress:
-        progress("reference models", 0, 4)
-        progress("reference models", 4, 4)
-        progress("attacks", 1, 3)
-    assert capsys.readouterr().out == ""
 
 
 def test_a_recipe_without_a_factory_takes_the_registered_one(invoke: Any, registered: Any) -> None:

@@ -116,6 +116,7 @@ def test_labels_name_what_a_person_knows() -> None:
     attack = {"id": "atk-1", "attack": "rmia", "run_id": "run-1", "evidence_sha256": digest, "figures": ["a", "b"]}
     assert record_label("attack_record", attack) == "attack record atk-1 (rmia, run run-1)"
     assert bytes_label(attack, digest) == "scores and labels"
+    assert bytes_label({"references_sha256": digest}, digest) == "answers of the reference models"
     assert bytes_label(attack, "b") == "figure"
     assert record_label("decision", {}) == "decision (no id)"
     assert bytes_label({"policy_sha256": digest}, digest) == "policy"

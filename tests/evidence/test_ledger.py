@@ -126,6 +126,8 @@ def force_a_row(engine: sa.Engine, table: sa.Table) -> None:
     """Some row in a table that no test data reaches: constraints off, any value of the right type."""
     values: dict[str, object] = {}
     for column in table.columns:
+        if column.key == "dataset_version_id" and "model_version_id" in table.columns and column.nullable:
+            continue  # a run is of a model or of a dataset, which the database checks
         if isinstance(column.type, sa.LargeBinary):
             values[column.key] = b"x"
         elif isinstance(column.type, sa.Integer | sa.Float):

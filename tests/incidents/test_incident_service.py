@@ -10,7 +10,7 @@ from govtool.errors import InputError
 from govtool.incidents import service
 from govtool.incidents.instants import Instants
 from govtool.incidents.models import Incident
-from govtool.policy import facts
+from govtool.policy import collect
 
 HOUR = timedelta(hours=1)
 
@@ -146,7 +146,7 @@ def test_the_timeline_shows_notices_of_the_layer_above(session: Session, inciden
 
 def test_a_reopened_incident_is_open_for_the_gate_again(session: Session, case: Case, now: datetime) -> None:
     def seen() -> int:
-        return len(facts._open_incidents(session, case.version))
+        return len(collect._open_incidents(session, case.version))
 
     assert seen() == 1
     for kind, left in (("closed", 0), ("reopened", 1), ("closed", 0)):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from govtool.access import Access
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
-from govtool.digest import sha256_bytes
+from govtool.digest import Sha256, sha256_bytes
 from govtool.estimate import Counts
 from govtool.evidence import ledger
 from govtool.evidence.vault import Vault
@@ -90,6 +90,7 @@ def audit(
     finished: bool = True,
     resolved: dict[str, Any] | None = None,
     control: bool | None = True,
+    references: Sha256 | None = None,
 ) -> AttackRecord:
     """One audit run with one attack."""
     who: dict[str, Any] = {"now": now, "by": "tester"}
@@ -119,6 +120,7 @@ def audit(
         detail={"positive_control": {"passed": control}},
         caveats=["one target model"],
         evidence_sha256=vault.put(b"scores").sha256 if found else None,
+        references_sha256=references,
         figures=[],
         duration_s=1.0,
     )

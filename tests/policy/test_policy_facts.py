@@ -5,7 +5,8 @@ from policy_world import LEAKING, SOUND, add_version, audit, close, incident, re
 
 from govtool.access import Access
 from govtool.errors import EvidenceError
-from govtool.policy.facts import collect, from_canonical
+from govtool.policy.collect import collect
+from govtool.policy.facts import from_canonical
 from govtool.policy.standing import standing
 from govtool.registry import service
 

@@ -12,10 +12,10 @@ from govtool.digest import Sha256, canonical_json, sha256_bytes
 from govtool.errors import AmbiguousError, EvidenceError, NotFoundError
 from govtool.estimate import Counts
 from govtool.evidence.models import LedgerLeaf
-from govtool.policy import facts as known
-from govtool.policy import gate
+from govtool.policy import collect, gate
 from govtool.policy.cases import run
 from govtool.policy.document import ExposureCheck, NoOpenIncidentCheck, When, load
+from govtool.policy.facts import from_canonical
 from govtool.policy.gate import evaluate
 from govtool.policy.models import Decision
 from govtool.policy.result import of, soften
@@ -273,7 +273,7 @@ def test_a_decision_pointed_at_friendlier_facts_does_not_replay(session, vault, 
     """Row, facts and rules agree with each other perfectly; only the ledger tells."""
     audit(session, vault, version, now, LEAKING)
     decision = decide(session, vault, version, shipped, now)
-    facts = known.from_canonical(vault.read(decision.facts_sha256))
+    facts = from_canonical(vault.read(decision.facts_sha256))
     counts = Counts(510, 1000, 500, 1000)
     better = facts.attacks[0].model_copy(
         update={
@@ -301,7 +301,7 @@ def test_facts_that_never_came_from_the_attack_record_do_not_replay(
 ) -> None:
     """Recorded properly, by a program that made its facts up."""
     audit(session, vault, version, now, LEAKING)
-    facts = known.collect(session, version, now)
+    facts = collect.collect(session, version, now)
     counts = Counts(510, 1000, 500, 1000)
     for changes in (
         {"counts": counts, "metrics": {"balanced_accuracy": counts.balanced_accuracy()}},
@@ -309,7 +309,7 @@ def test_facts_that_never_came_from_the_attack_record_do_not_replay(
         {"status": "void"},
     ):
         forged = facts.model_copy(update={"attacks": (facts.attacks[0].model_copy(update=changes),)})
-        monkeypatch.setattr(known, "collect", lambda *_args, forged=forged: forged)
+        monkeypatch.setattr(collect, "collect", lambda *_args, forged=forged: forged)
         monkeypatch.setattr(gate, "_must_be_whole", lambda *_args: None)  # the forger's program does not look
         row = decide(session, vault, version, shipped, now)
         with pytest.raises(EvidenceError, match=r"say other things than|rests on is not"):
@@ -353,5 +353,13 @@ def test_a_decision_is_found_by_its_prefix(session, vault, version, shipped, now
 def test_nothing_is_decided_on_score_vectors_that_are_gone(session, vault, version, shipped, now) -> None:
     record = audit(session, vault, version, now, SOUND)
     vault.local_path(record.evidence_sha256).unlink()
-    with pytest.raises(EvidenceError, match="missing in the vault"):
+    with pytest.raises(EvidenceError, match=r"score vectors of .* missing in the vault"):
+        decide(session, vault, version, shipped, now)
+
+
+def test_nothing_is_decided_when_what_references_answered_is_gone(session, vault, version, shipped, now) -> None:
+    digest = vault.put(b"answers").sha256
+    audit(session, vault, version, now, SOUND, references=digest)
+    vault.local_path(digest).unlink()
+    with pytest.raises(EvidenceError, match=r"reference models' answers of .* missing in the vault"):
         decide(session, vault, version, shipped, now)

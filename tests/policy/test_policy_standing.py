@@ -11,8 +11,9 @@ from govtool.access import Access
 from govtool.audits.models import AuditOutcome, AuditRun
 from govtool.evidence import ledger
 from govtool.policy.checks import check_tested
+from govtool.policy.collect import collect
 from govtool.policy.document import TestedCheck
-from govtool.policy.facts import AttackFact, ModelFact, RowsFact, collect
+from govtool.policy.facts import AttackFact, ModelFact, RowsFact
 from govtool.policy.metric import check_metric
 from govtool.policy.result import RuleResult
 from govtool.runtime import new_id
@@ -143,6 +144,27 @@ def test_a_run_that_never_ended_leaves_the_question_open_until_one_does() -> Non
     assert judge(broken, attack(found=SOUND)).verdict is Verdict.PASS
     idle = attack(status="not_applicable", reason="labels only")
     assert judge(attack(found=SOUND), broken, idle).verdict is Verdict.PASS
+
+
+def test_what_a_broken_run_never_came_to_may_be_left_to_a_stronger_attack() -> None:
+    """Else a default run that was stopped would leave the question open for ever: its weaker attacks are not run again."""
+    broken = attack(status="unfinished", id="run-1", run_id="run-1")
+    left = attack(status="superseded", reason="combined is run")
+    assert judge(broken, left, attack(attack="combined", found=SOUND)).verdict is Verdict.PASS
+    assert judge(left, broken, attack(attack="combined", found=SOUND)).verdict is Verdict.INCONCLUSIVE
+    unsettled = attack(attack="combined", status="unfinished", id="run-2", run_id="run-2")
+    assert judge(broken, left, unsettled).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("status", "verdict"), [("void", Verdict.INCONCLUSIVE), ("failed", Verdict.ERROR)])
+def test_leaving_an_attack_to_a_stronger_one_hides_nothing_that_it_found(status: str, verdict: Verdict) -> None:
+    left = attack(status="superseded", reason="combined is run")
+    strong = attack(attack="combined", found=SOUND)
+    assert judge(attack(found=LEAKING), left, strong).verdict is Verdict.FAIL
+    assert judge(attack(status=status, reason="broke"), left, strong).verdict is verdict
+    assert judge(left, strong).verdict is Verdict.PASS
+    assert judge(left, attack(attack="combined", status="void", reason="x")).verdict is Verdict.INCONCLUSIVE
+    assert judge(left).verdict is Verdict.NOT_RUN
 
 
 # ------------------------------------------------------------------------- what a low figure shows

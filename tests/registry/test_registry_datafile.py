@@ -198,3 +198,23 @@ def test_a_large_file_is_read_from_a_copy_on_disk(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(datafile, "_IN_MEMORY", 10)
     assert read_table(npz(tmp_path, X=np.eye(3))).features.tolist() == np.eye(3).tolist()
     assert read_table(text(tmp_path, "a,b\n1,2\n3,4\n")).features.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz"])
+def test_labels_of_a_regression_are_any_numbers(tmp_path: Path, suffix: str) -> None:
+    if suffix == "csv":
+        path = text(tmp_path, "a,days\n1,2.5\n2,-3\n")
+    else:
+        path = npz(tmp_path, X=np.array([[1.0], [2.0]]), days=np.array([2.5, -3.0]))
+    table = read_table(path, label="days", regression=True)
+    assert table.labels is None
+    assert table.values is not None
+    assert table.values.tolist() == [2.5, -3.0]
+    with pytest.raises(InputError):
+        read_table(path, label="days")
+
+
+@pytest.mark.parametrize("label", ["nan", "inf", "", "x"])
+def test_a_label_that_is_no_number_is_refused_for_a_regression_too(tmp_path: Path, label: str) -> None:
+    with pytest.raises(InputError, match="number"):
+        read_table(text(tmp_path, f"a,days\n1,{label}\n"), label="days", regression=True)

@@ -315,3 +315,12 @@ def test_a_cycle_ends_the_walk(session: Session, data: Path, now: datetime) -> N
     link(session, now, "a@1", "copied_from", "b@1")
     link(session, now, "b@1", "copied_from", "a@1")
     assert len(lineage.upstream(session, a.id)) == len(lineage.downstream(session, b.id)) == 2
+
+
+def test_a_blank_names_nobody_and_is_not_counted_as_a_person(session: Session, tmp_path: Path, now: datetime) -> None:
+    counts = []
+    for number, who in enumerate((["ann", "", " ", "ann"], ["", "", "", ""])):
+        path = tmp_path / f"some{number}.npz"
+        np.savez(path, X=np.full((4, 1), number), y=np.zeros(4, dtype=int), who=np.array(who))
+        counts.append(dataset(session, path, now, version=str(number), subject="who").subject_count)
+    assert counts == [1, None]

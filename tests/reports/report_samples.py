@@ -12,7 +12,7 @@ from govtool.estimate import Counts, Estimate, clopper_pearson
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer
 from govtool.evidence.vault import Vault
-from govtool.policy.facts import collect
+from govtool.policy.collect import collect
 from govtool.policy.models import Decision
 from govtool.registry.models import Dataset, DatasetVersion, Deployment, LineageEdge, Model, ModelVersion
 from govtool.settings import Contact, Organisation

@@ -7,6 +7,7 @@ from govtool.estimate import Estimate
 from govtool.reports.attack_view import attack_view, finding
 from govtool.reports.attack_words import metric_label
 from govtool.reports.coverage import PARAGRAPH_55, coverage, gaps
+from govtool.reports.exhibits import audit_exhibits
 from govtool.reports.readings import readings
 
 
@@ -77,7 +78,7 @@ def test_every_class_of_paragraph_55_has_a_line_even_when_nothing_ran() -> None:
     assert {row.badge.word for row in rows} == {"not tested"}
     reasons = {row.name: row.reason for row in rows}
     assert reasons["Membership inference"] == "No audit of this version has been completed."
-    assert "has no attack of this class" in reasons["Attribute inference"]
+    assert "has no attack of this class" in reasons["Exfiltration"]
 
 
 def test_a_void_or_failed_test_is_not_a_test() -> None:
@@ -102,7 +103,7 @@ def test_one_completed_test_makes_its_class_tested() -> None:
     row = next(r for r in coverage(both, any_run=True) if r.name == "Membership inference")
     assert row.badge.word == "tested"
     assert row.sources == ("atk-9",)
-    assert [gap.source for gap in gaps(both)] == ["atk-0"]
+    assert [gap.sources for gap in gaps(both)] == [("atk-0",)]
 
 
 def test_the_worked_example_counts_right_answers_by_hand() -> None:
@@ -136,3 +137,46 @@ def test_a_rate_of_false_alarms_is_not_sold_as_certainty_about_each_member() -> 
 def test_no_example_for_a_figure_that_is_not_there() -> None:
     assert readings([record()]) == ()
     assert readings([record(status="void", metrics=scored(0.4, 0.5, 0.6).metrics)]) == ()
+
+
+def risk_of(unit: str, groups: int) -> dict[str, Any]:
+    rate = Estimate(0.25, 0.1, 0.4, 0.95, 40, "test").to_dict()
+    return {
+        "unit": unit, "members": 40, "nonmembers": 400, "finest_rate": 1 / 401, "precision": 0.9,
+        "recognised": [{"fpr": 0.01, "estimate": rate}],
+        "named": [{"prior": 0.5, "members": 12}, {"prior": 0.01, "members": 0}],
+        "groups": {"fpr": 0.01, "left_out": 2, "smallest": 20, "rows": [{"group": str(i), "estimate": rate} for i in range(groups)]},
+    }  # fmt: skip
+
+
+def test_those_who_stand_out_are_counted_and_never_named() -> None:
+    stand_out, named, groups = attack_view(record(detail={"risk": risk_of("person", 3)}), ()).grids
+    assert stand_out.title == "People in the training data that stand out"
+    assert "With 400 non-members, rates below 0.2\xa0% cannot be told." in stand_out.note
+    assert named.rows == (("50\xa0%", "12 of 40"), ("1\xa0%", "0 of 40"))
+    assert "2 with fewer than 20 members are left out." in groups.note
+    assert [row[0] for row in groups.rows] == ["0", "1", "2"]
+
+
+def test_a_long_table_of_groups_says_how_many_it_does_not_show() -> None:
+    groups = attack_view(record(detail={"risk": risk_of("record", 30)}), ()).grids[2]
+    assert len(groups.rows) == 12
+    assert "18 more exist" in groups.note
+
+
+def test_what_references_answered_is_named_once_for_all_attacks_of_a_run() -> None:
+    records = [record(id=name, run_id="run-1", references_sha256="a" * 64) for name in ("atk-1", "atk-2")]
+    (found,) = audit_exhibits([], records)
+    assert (found.what, found.sha256, found.source) == ("Answers of the reference models", "a" * 64, "run-1")
+
+
+def test_attacks_that_were_not_run_for_one_reason_are_told_together_and_after_those_that_failed() -> None:
+    rows = [
+        record(id=f"atk-{i}", attack=name, status="not_requested", reason="nobody asked")
+        for i, name in enumerate(("lira", "rmia"))
+    ]
+    rows.append(record(id="atk-9", attack="combined", status="failed", reason="it broke"))
+    first, second = gaps(rows)
+    assert first.sources == ("atk-9",)
+    assert second.sources == ("atk-0", "atk-1")
+    assert second.reason == "Nobody asked."

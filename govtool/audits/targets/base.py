@@ -60,6 +60,12 @@ def log_softmax(logits: NDArray[Any]) -> FloatArray:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), dtype=np.float64)
 
 
+def two_columns(values: NDArray[Any]) -> FloatArray:
+    """(n, 2) logits of classes 0 and 1 from (n,) log odds of class 1."""
+    odds = values.astype(np.float64).reshape(-1)
+    return np.stack([np.zeros_like(odds), odds], axis=1)
+
+
 def log_of_probabilities(probabilities: NDArray[Any]) -> FloatArray:
     """Logs that stay finite at 0. What rounding took away does not come back: say so in a caveat."""
     with np.errstate(divide="ignore"):

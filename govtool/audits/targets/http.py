@@ -1,7 +1,7 @@
 """A model behind HTTP, asked in the Open Inference Protocol (KServe v2)."""
 
 import json
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -9,34 +9,40 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
+from govtool import runtime
 from govtool.access import Access, reachable
 from govtool.attacks.interface import Features, FloatArray, Labels
-from govtool.audits.targets import base
+from govtool.audits.targets import base, memo
+from govtool.audits.targets.memo import Memo
+from govtool.audits.targets.pacing import USUAL, Limits, Pacer
 from govtool.errors import InputError, MissingExtraError, WorkError
 
-_BATCH = 256
-_TRIES = 3
 _RETRY_STATUS = frozenset({429, 502, 503, 504})
-_LONGEST_WAIT_S = 5.0
 _MOST_BYTES = 256 << 20
 _SOFT = {"probabilities": Access.PROBABILITIES, "logits": Access.LOGITS}
 
 
 @dataclass
 class HttpTarget:
-    """Counts what it asks: the number of queries is part of what an attack costs."""
+    """Counts what it asks: the number of queries is part of what an attack costs. No record is sent twice in one run, but
+    for retries; an answer that changes from one time to the next is seen by the probe and not by the attacks.
+    """
 
     url: str
     model: str
     key: str | None = field(default=None, repr=False)
-    timeout_s: float = 30.0
-    backoff_s: float = 0.2
-    batch: int = _BATCH
-    """Records per request."""
+    limits: Limits = USUAL
+    pacer: Pacer = field(default=None, repr=False)  # type: ignore[assignment]
+    """Default: one for these limits."""
     access: frozenset[Access] = frozenset()
     n_classes: int = 0
     queries: int = 0
-    """Records asked about, retries included."""
+    """Records asked about, retries included, whether the server was asked or its answer was remembered."""
+    sent: int = 0
+    """Records that went over the wire, retries included."""
+    requests: int = 0
+    retries: int = 0
+    remembered: Memo = field(default_factory=Memo, repr=False)
     _client: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -50,23 +56,25 @@ class HttpTarget:
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
             what = "the training records and the API key" if self.key else "the training records"
             raise InputError(f"{what} would travel unencrypted to {parts.hostname}", hint="use https://")
+        self.pacer = self.pacer or Pacer(self.limits)
         # Uncompressed, so that the bytes counted against the limit are the bytes that are kept.
         headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         # No redirects: the key and the records are meant for this server and no other. No proxies from the environment.
-        self._client = httpx.Client(headers=headers, timeout=self.timeout_s, follow_redirects=False, trust_env=False)
+        self._client = httpx.Client(
+            headers=headers, timeout=self.limits.timeout_s, follow_redirects=False, trust_env=False
+        )
 
     def close(self) -> None:
         self._client.close()
 
     def log_probabilities(self, features: Features) -> FloatArray:
-        found = [self.outputs(batch) for batch in base.batches(features, self.batch)]
-        if any("logits" not in part and "probabilities" not in part for part in found):
+        found = self.outputs(features)
+        if "logits" not in found and "probabilities" not in found:
             raise WorkError("the endpoint answers with labels only")
-        return np.concatenate([_log_probabilities(part) for part in found])
+        return _log_probabilities(found)
 
     def labels(self, features: Features) -> Labels:
-        found = [self.outputs(batch) for batch in base.batches(features, self.batch)]
-        return np.concatenate([_labels(part) for part in found])
+        return _labels(self.outputs(features))
 
     def module(self) -> Any:
         raise WorkError("an endpoint does not expose the weights")
@@ -79,12 +87,36 @@ class HttpTarget:
         self.n_classes = found[soft[0]].shape[1] if soft else 0
         return found
 
+    def counted(self) -> dict[str, int]:
+        """What was asked so far: records, records that went over the wire, and requests that had to be repeated."""
+        return {"queries": self.queries, "queries_sent": self.sent, "requests_repeated": self.retries}
+
+    def forget(self) -> None:
+        """Ask the server again about everything."""
+        self.remembered.clear()
+
     def outputs(self, features: Features) -> dict[str, NDArray[Any]]:
-        """The named outputs for one batch of records: probabilities or logits (n, classes), label (n,).
+        """The named outputs for these records: probabilities or logits (n, classes), label (n,).
 
         Raises:
-            WorkError: unreachable, an error status, or an answer that is not the protocol's.
+            WorkError: unreachable, an error status, too slow, or an answer that is not the protocol's.
         """
+        self.queries += len(features)
+        keys = memo.keys(features)
+        rows = {key: row for key in keys if (row := self.remembered.get(key)) is not None}
+        unknown = list({key: i for i, key in enumerate(keys) if key not in rows}.values())
+        for some in (unknown[i : i + self.limits.batch] for i in range(0, len(unknown), self.limits.batch)):
+            found = self._ask(features[some])
+            for place, i in enumerate(some):
+                rows[keys[i]] = {name: value[place] for name, value in found.items()}
+                self.remembered.put(keys[i], rows[keys[i]])
+        names = set.intersection(*(set(row) for row in rows.values())) if rows else set()
+        try:
+            return {name: np.stack([rows[key][name] for key in keys]) for name in sorted(names)}
+        except ValueError as error:
+            raise WorkError(f"{self.url}: the number of classes changes from answer to answer") from error
+
+    def _ask(self, features: Features) -> dict[str, NDArray[Any]]:
         tensor = {
             "name": "features",
             "shape": list(features.shape),
@@ -105,23 +137,48 @@ class HttpTarget:
         return known
 
     def _post(self, path: str, body: Any, count: int) -> Any:
+        reason = ""
+        for attempt in range(1 + self.limits.retries):
+            self.pacer.turn()
+            self.requests += 1
+            self.sent += count
+            if attempt:
+                self.retries += 1
+                self.queries += count
+            began = runtime.monotonic()
+            answer, reason, headers = self._try(path, body, began)
+            self.pacer.spent_s += runtime.monotonic() - began
+            if not reason:
+                return answer
+            if attempt < self.limits.retries:
+                self.pacer.back_off(attempt + 1, headers)
+        raise WorkError(
+            f"{path} {reason}, {1 + self.limits.retries} times in a row, after {self.requests} requests about "
+            f"{self.sent} records",
+            hint="is the server up, and is the address right? target: {retries: 5, rate: 2/s} asks more patiently",
+        )
+
+    def _try(self, path: str, body: Any, began: float) -> tuple[Any, str, Mapping[str, Any]]:
+        """(answer, why it is worth another try, headers); no reason means that the answer is there."""
         import httpx
 
-        reason = ""
-        for attempt in range(_TRIES):
-            if attempt:
-                time.sleep(min(self.backoff_s * 2**attempt, _LONGEST_WAIT_S))
-            self.queries += count
-            try:
-                with self._client.stream("POST", path, json=body) as response:
-                    if response.status_code not in _RETRY_STATUS:
-                        return _body(path, response)
-                    reason = f"answers with status {response.status_code}"
-            except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-                reason = f"cannot be reached ({type(error).__name__})"
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise WorkError(f"{path}: {type(error).__name__}") from error
-        raise WorkError(f"{path} {reason}, {_TRIES} times in a row", hint="is the server up, and is the address right?")
+        try:
+            with self._client.stream("POST", path, json=body) as response:
+                if response.status_code in _RETRY_STATUS:
+                    return None, f"answers with status {response.status_code}", response.headers
+                return _body(path, response, began + self.limits.timeout_s), "", {}
+        except _SlowError:
+            return None, f"does not answer within {self.limits.timeout_s:g} s", {}
+        except httpx.TimeoutException as error:
+            return None, f"does not answer within {self.limits.timeout_s:g} s ({type(error).__name__})", {}
+        except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+            return None, f"cannot be reached ({type(error).__name__})", {}
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise WorkError(f"{path}: {type(error).__name__}") from error
+
+
+class _SlowError(Exception):
+    """Something comes, but the whole answer does not come in time."""
 
 
 def _segment(model: str) -> str:
@@ -135,7 +192,7 @@ def _segment(model: str) -> str:
     return quote(model, safe="")
 
 
-def _body(path: str, response: Any) -> Any:
+def _body(path: str, response: Any, until: float) -> Any:
     if response.status_code != 200:  # noqa: PLR2004
         hint = "check api_key_env" if response.status_code in (401, 403) else "check the model's name on that server"
         raise WorkError(f"{path} answers with status {response.status_code}", hint=hint)
@@ -144,6 +201,8 @@ def _body(path: str, response: Any) -> Any:
     content = bytearray()
     for chunk in response.iter_raw():
         content += chunk
+        if runtime.monotonic() > until:
+            raise _SlowError
         if len(content) > _MOST_BYTES:
             raise WorkError(f"{path}: the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:

@@ -1,12 +1,15 @@
 """From a registered model version to something that can be attacked, offering what its deployment exposes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from govtool import runtime
 from govtool.access import Access, reachable
 from govtool.attacks.interface import Target
 from govtool.audits.targets import base, scores, sklearn_target, torch_target
 from govtool.audits.targets.http import HttpTarget
+from govtool.audits.targets.native import target as native
+from govtool.audits.targets.pacing import USUAL, Limits, Pacer
 from govtool.audits.targets.scores import Scores
 from govtool.errors import InputError, WorkError
 from govtool.evidence.vault import Vault
@@ -25,6 +28,9 @@ class Endpoint:
     url: str
     model: str
     api_key_env: str | None
+    limits: Limits = USUAL
+    seed: int = 0
+    """Of the pauses between tries."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,10 @@ class Opened:
     caveats: tuple[str, ...] = ()
     scores: Scores | None = None
     http: HttpTarget | None = None
+    scale: float | None = None
+    """Of a regression: what its residuals are measured by."""
+    closing: Callable[[], None] = lambda: None
+    """Ends the connection or process behind the target."""
 
 
 def open_target(
@@ -55,11 +65,14 @@ def open_target(
         EvidenceError: the artifact's bytes are missing or changed.
     """
     if endpoint is not None:
-        http = HttpTarget(endpoint.url, endpoint.model, _key(endpoint.api_key_env, environ))
+        pacer = Pacer(endpoint.limits, runtime.rng(endpoint.seed, "http-backoff"))
+        key = _key(endpoint.api_key_env, environ)
+        http = HttpTarget(endpoint.url, endpoint.model, key, endpoint.limits, pacer)
         return Opened(
             http,
             (f"Asked over HTTP at {endpoint.url}; nothing shows that the server runs the registered weights.",),
             http=http,
+            closing=http.close,
         )
     if version.artifact_sha256 is None:
         raise WorkError(f"{version.ref} has neither an artifact nor an endpoint to open")
@@ -70,11 +83,17 @@ def open_target(
             return Opened(base.Exposed(target, exposed & target.access))
         case "skops":
             target = sklearn_target.open_skops(data, inputs)
-            return Opened(base.Exposed(target, exposed & target.access), (sklearn_target.CAVEAT,))
+            return Opened(base.Exposed(target, exposed & target.access), sklearn_target.caveats(target))
         case "pickle":
             target = sklearn_target.open_pickle(data, version.artifact_sha256, trust_pickle, inputs)
-            caveats = () if Access.WEIGHTS in target.access else (sklearn_target.CAVEAT,)
-            return Opened(base.Exposed(target, exposed & target.access), caveats)
+            return Opened(base.Exposed(target, exposed & target.access), sklearn_target.caveats(target))
+        case "onnx" | "xgboost" | "lightgbm":
+            boxed = native.open_boxed(data, version.artifact_format, inputs)
+            return Opened(
+                base.Exposed(boxed, exposed & boxed.access),
+                (*boxed.box.caveats, native.NO_GRADIENTS),
+                closing=boxed.box.close,
+            )
         case "scores":
             found = scores.open_scores(data, version.artifact_name)
             return Opened(base.Exposed(found.target, exposed & found.target.access), scores=found)
@@ -87,7 +106,7 @@ def offered(version: ModelVersion) -> frozenset[Access]:
     if version.artifact_format == "safetensors":
         return ALL
     return reachable(
-        frozenset({Access.LOGITS if version.artifact_format in ("scores", "endpoint") else Access.PROBABILITIES})
+        frozenset({Access.PROBABILITIES if version.artifact_format in ("skops", "pickle") else Access.LOGITS})
     )
 
 

@@ -38,7 +38,7 @@ class Capabilities:
         if self.decimals is None:
             return []
         return [
-            f"The target rounds its answers to {self.decimals} decimal(s); an attack on finer answers would find more."
+            f"Its answers have no more than {self.decimals} decimal(s), rounded or counted in votes; finer ones would leak more."
         ]
 
 
@@ -51,10 +51,10 @@ def probe(target: Target, features: Features) -> Capabilities:
     sample = features[:_SAMPLE]
     raw = target.look(sample) if isinstance(target, HttpTarget) else {}
     if not target.access & base.SOFT:
-        first, second = target.labels(sample), target.labels(sample)
+        first, second = _again(target).labels(sample), _again(target).labels(sample)
         same = bool((first == second).all())
         return Capabilities(target.access, same, float(not same), None, None)
-    first_log, second_log = (np.exp(target.log_probabilities(sample)) for _time in range(2))
+    first_log, second_log = (np.exp(_again(target).log_probabilities(sample)) for _time in range(2))
     difference = float(np.abs(first_log - second_log).max())
     values = raw.get("probabilities") if "logits" not in raw else None
     decimals = rounded_to(values if values is not None else first_log)
@@ -69,6 +69,13 @@ def probe(target: Target, features: Features) -> Capabilities:
     elif not normalised:
         broken = f"its probabilities do not sum to 1 (they sum to {float(sums.min()):.3g} to {float(sums.max()):.3g})"
     return Capabilities(target.access, difference == 0, difference, normalised, decimals, broken)
+
+
+def _again(target: Target) -> Target:
+    """The target, made to answer anew what it was asked before."""
+    if isinstance(target, HttpTarget):
+        target.forget()
+    return target
 
 
 def rounded_to(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> int | None:

@@ -1,6 +1,6 @@
 """Answers that somebody exported, without the model: all that can be had of a vendor's model, or one made in R.
 
-The .npz holds, record by record in the order of the datasets:
+A .csv is read by `scores_csv`. The .npz holds, record by record in the order of the datasets:
 
 - ``member_probabilities`` or ``member_logits`` (n, classes), and ``member_labels`` (n,), the true classes;
 - ``nonmember_probabilities`` or ``nonmember_logits``, and ``nonmember_labels``;
@@ -9,7 +9,6 @@ The .npz holds, record by record in the order of the datasets:
 A record is asked for by its index, counted through members, non-members and population, as its only feature.
 """
 
-import zipfile
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -18,10 +17,11 @@ import numpy as np
 
 from govtool.access import Access, reachable
 from govtool.attacks.interface import Features, FloatArray, Labels, Records
-from govtool.audits.targets import base
+from govtool.audits.targets import base, scores_csv
 from govtool.errors import InputError, WorkError
+from govtool.registry import npzfile
 
-GROUPS = ("member", "nonmember", "population")
+GROUPS = scores_csv.GROUPS
 _MOST = 1 << 24  # indices above are not exact in float32
 
 
@@ -64,11 +64,7 @@ def open_scores(data: bytes, where: str) -> Scores:
     Raises:
         InputError: not plain arrays, one missing, or content that is not what its name says.
     """
-    try:
-        with np.load(BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"not a readable .npz of plain arrays ({type(error).__name__})", where=where) from error
+    arrays = scores_csv.arrays(data, where) if where.endswith(".csv") else npzfile.read(BytesIO(data), where)
     known = {f"{group}_{kind}" for group in GROUPS for kind in ("probabilities", "logits", "labels")}
     if unknown := sorted(set(arrays) - known):
         raise InputError(

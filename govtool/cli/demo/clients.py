@@ -64,17 +64,18 @@ def probe_membership(url: str, model: str, key: str, candidates: Mapping[str, Pa
     from govtool.attacks.catalog import ATTACKS
     from govtool.attacks.interface import AttackResult
     from govtool.audits.targets.http import HttpTarget
+    from govtool.audits.targets.pacing import Limits
 
     def records(name: str) -> Records:
         return Records(candidates[name].features, candidates[name].labels)
 
     data = AttackData(records("members"), records("nonmembers"), records("population"))
-    with contextlib.closing(HttpTarget(url, model, key=key, batch=1)) as target:
+    with contextlib.closing(HttpTarget(url, model, key=key, limits=Limits(batch=1))) as target:
         target.look(data.members.features[:1])
         result = ATTACKS["loss_threshold"].run(target, data, {}, rng(seed, "probe"))
     if not isinstance(result, AttackResult):
         raise RuntimeError(f"the probe could not run: {result.reason}")  # noqa: TRY004 - a failed demo, not a type error
-    return Probe(target.queries, result.metrics["auc"])
+    return Probe(target.sent, result.metrics["auc"])
 
 
 def busy_day(

@@ -28,11 +28,12 @@ nonmembers: {nonmembers}@1
 population: {population}@1
 evaluation: digits-evaluation@1
 references: 8
+# Everybody here is given three digits that others wrote, so records are independent. Where they are not, count people.
+unit: record
 recipe:
 {recipe}
 attacks:
-  loss_threshold: {{}}
-  rmia: {{}}
+  combined: {{}}
   mi_face: {{shape: [8, 8]}}
 seed: 7
 """
@@ -199,9 +200,7 @@ def _attack(stage: Stage) -> None:
 
 def _judge(stage: Stage) -> None:
     stage.govtool("gate", "check", f"{BAD}@1", expect=3)
-    stage.govtool(
-        "gate", "check", f"{GOOD}@1", expect=(0, 4)
-    )  # it must not be accused; UNDECIDED says what would settle it
+    stage.govtool("gate", "check", f"{GOOD}@1", expect=0)
 
 
 def _build(stage: Stage, name: str) -> Path:

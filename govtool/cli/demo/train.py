@@ -29,7 +29,7 @@ MEMORISING = Recipe(
 )
 REGULARISED = Recipe(
     factory="mlp",
-    factory_params={"inputs": 64, "hidden": [64], "classes": CLASSES, "dropout": 0.5},
+    factory_params={"inputs": 64, "hidden": [32], "classes": CLASSES, "dropout": 0.5},
     epochs=6,
     batch_size=32,
     learning_rate=3e-3,

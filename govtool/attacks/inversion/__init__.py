@@ -1,0 +1,1 @@
+"""What do the weights show of a class?"""

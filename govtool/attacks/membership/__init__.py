@@ -1,0 +1,1 @@
+"""Was this record, or this person, in the training data?"""
