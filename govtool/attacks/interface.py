@@ -142,6 +142,8 @@ class AttackData:
     population: Records | None = None
     evaluation: Records | None = None
     """Records the target never saw, for training the judges of inversion. Disjoint from members."""
+    public: Records | None = None
+    """Records of other people that anyone could have: the prior of an attacker who reconstructs. Labels say nothing."""
     references: References | None = None
     unit: Literal["record", "person"] | None = None
     """What membership figures count. None: people, where both groups name them and somebody has several records."""

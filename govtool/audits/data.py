@@ -18,7 +18,9 @@ from govtool.registry import lineage, service
 from govtool.registry.datafile import Table, read_table
 from govtool.registry.models import DatasetVersion, ModelVersion
 
-GROUPS = ("members", "nonmembers", "population", "evaluation")
+LABELLED = ("members", "nonmembers", "population", "evaluation")
+PUBLIC = "public"
+GROUPS = (*LABELLED, PUBLIC)
 _HELD_OUT = ("tested_on", "validated_on")
 
 
@@ -119,7 +121,7 @@ def source(group: str, row: DatasetVersion, item: DatasetRows) -> Source:
     Raises:
         InputError: it has no labels, or the range of rows is empty.
     """
-    if row.label_column is None:
+    if row.label_column is None and group != PUBLIC:  # what other people's records are labelled says nothing here
         raise InputError(
             f"{group}: {row.ref} was registered without its label column", hint="register it again with --label NAME"
         )
@@ -154,8 +156,8 @@ def read(sources: Sequence[Source], *, regression: bool = False) -> Records | No
         if table.values is not None:
             parts.append(residuals.records(table.features[chosen], table.values[chosen], people))
             continue
-        assert table.labels is not None
-        parts.append(Records(table.features[chosen], table.labels[chosen], people, table.columns))
+        labels = np.zeros(len(table.features), dtype=np.int64) if table.labels is None else table.labels
+        parts.append(Records(table.features[chosen], labels[chosen], people, table.columns))
     widths = {part.features.shape[1] for part in parts}
     if len(widths) != 1:
         raise InputError(f"datasets of one group have different numbers of features: {sorted(widths)}")

@@ -15,7 +15,7 @@ from govtool import runtime, settings
 from govtool.access import Access
 from govtool.attacks.catalog import ATTACKS
 from govtool.attacks.interface import Attack, AttackData, Outcome
-from govtool.attacks.inversion import mi_face
+from govtool.attacks.inversion import assembly as inversion
 from govtool.audits import attribute, budgeting, control, dp_control, factories
 from govtool.audits import engine as engines
 from govtool.audits import plan as plans
@@ -25,6 +25,7 @@ from govtool.audits.models import AttackRecord, AuditRun
 from govtool.audits.plan import Plan
 from govtool.audits.spec import AuditSpec
 from govtool.audits.stage import (
+    INVERSION,
     MEMBERSHIP,
     PRIVACY,
     PROPERTY,
@@ -234,8 +235,10 @@ def _run(
     stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack
 ) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
-    if attack.run is mi_face.run and stage.plan.spec.positive_control and stage.records.evaluation is not None:
-        params["positive_control"] = mi_face.control(stage.asked, params, runtime.rng(seed, f"{attack.name}-control"))
+    if attack.family == INVERSION and stage.plan.spec.positive_control and stage.records.evaluation is not None:
+        params["positive_control"] = inversion.control(
+            attack.run, stage.target.access, stage.asked, params, runtime.rng(seed, f"{attack.name}-control")
+        )
     if attack.family == PRIVACY and stage.plan.spec.positive_control and stage.asked.canaries and stage.asked.claim:
         params["positive_control"] = dp_control.judge(
             attack, stage.target, stage.asked, stage.plan.recipe, params, seed

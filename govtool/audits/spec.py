@@ -11,6 +11,7 @@
     nonmembers: {dataset: held-out@1, rows: "600:1200"}      # default: what it was tested on; a list is joined
     population: other-patients@1           # same kind of people, disjoint from both; some attacks need it
     evaluation: strangers@1                # records the target never saw, for training the judges of inversion
+    public: faces-of-others@1              # what anyone could have: the prior of an attacker who draws; labels do not matter
     sensitive: [{column: sex, values: {female: 0, male: 1}}]      # for attribute inference: see audits/sensitive_spec.py
     recipe: {factory: mlp, factory_params: {hidden: [128]}, epochs: 150}    # how the target was trained
     references: 8                          # models trained by that recipe, in pairs
@@ -192,6 +193,7 @@ class AuditSpec(BaseModel):
     nonmembers: Sources = []
     population: Sources = []
     evaluation: Sources = []
+    public: Sources = []
     sensitive: list[SensitiveAttribute] = Field(default=[], max_length=10)
     recipe: Recipe | None = None
     references: int = Field(default=8, ge=0, le=1024)

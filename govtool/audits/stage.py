@@ -49,7 +49,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Stage:
-    """What was set up; `shared` is how many records of the population and evaluation were found where they must not be."""
+    """What was set up; `shared` is how many records of the population, evaluation and public data were found where they must not be."""
 
     plan: Plan
     opened: Opened
@@ -61,6 +61,8 @@ class Stage:
     """What attacks get: the records, or for exported scores their indices."""
     population_shared: int
     evaluation_shared: int
+    public_shared: int
+    """Public records that are also members, or that the judges learn from."""
     trained_on: int
     """How many non-members the target was trained on, by lineage: they make a model that leaks look like one that does not."""
     caveats: tuple[str, ...]
@@ -109,6 +111,7 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
         nonmembers,
         groups["population"],
         groups["evaluation"],
+        public=groups[data.PUBLIC],
         sensitive=sensitive,
         canaries=canaries,
         claim=claim,
@@ -149,7 +152,7 @@ def _looked_at(plan: Plan, opened: Opened, records: AttackData, promised: frozen
     seen = probe.probe(opened.target, asked.features)
     target = opened.target if opened.http is None else base.Exposed(opened.http, promised & seen.access)
     if target.n_classes:
-        for group in data.GROUPS:
+        for group in data.LABELLED:
             data.check_labels(getattr(records, group), target.n_classes, group)
     inputs = records
     if plan.regression:
@@ -166,6 +169,7 @@ def _looked_at(plan: Plan, opened: Opened, records: AttackData, promised: frozen
         asked,
         data.shared(audited, inputs.population),
         data.shared(inputs.members, inputs.evaluation),
+        data.shared(inputs.members, records.public) + data.shared(inputs.evaluation, records.public),
         trained_on,
         tuple(caveats),
     )
@@ -260,6 +264,8 @@ def _mixed(stage: Stage, attack: Attack) -> str:
         )
     if attack.family == INVERSION and stage.evaluation_shared:
         return f"{stage.evaluation_shared} evaluation records are also members, so the judges would know the answers"
+    if attack.family == INVERSION and stage.public_shared:
+        return f"{stage.public_shared} public records are also members or evaluation records, so the prior would know the answers"
     return ""
 
 

@@ -22,6 +22,7 @@ from govtool.attacks.interface import (
     Records,
     Sensitive,
 )
+from govtool.attacks.inversion import assembly
 
 FAMILIES = {
     "membership_inference",
@@ -37,8 +38,9 @@ FAMILIES = {
 def run(name: str, access: frozenset[Access]) -> Outcome:
     if ATTACKS[name].family == "property_inference":
         return run_property(name, access)
-    shown = {"mi_face": {"shape": [8, 8]}, "augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
-    target, data = digit_softmax(3) if name == "mi_face" else planted()
+    inverts = ATTACKS[name].family == "model_inversion"
+    shown = {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
+    target, data = digit_softmax(3) if inverts else planted()
     target = type(target)(target.model, access, target.n_classes)
     if ATTACKS[name].family == "attribute_inference":
         data = replace(data, sensitive=(Sensitive("first", (0,)),))
@@ -113,6 +115,8 @@ def names_read(source: str) -> set[str]:
 def test_an_attack_lists_every_parameter_it_reads_and_no_other(name: str) -> None:
     """So that a spec with {shapee: [8, 8]} can be refused instead of being run as a table."""
     source = inspect.getsource(sys.modules[ATTACKS[name].run.__module__])
+    if ATTACKS[name].family == "model_inversion":
+        source += inspect.getsource(assembly)
     assert ATTACKS[name].params == names_read(source) - FILLED_IN_BY_THE_AUDIT
 
 

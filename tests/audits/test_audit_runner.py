@@ -84,7 +84,7 @@ def test_what_references_answered_is_stored_once_and_its_loss_is_found(registere
 def test_the_started_row_says_what_will_be_done(registered: Any) -> None:
     registered.audit("leaky@1", "seed: 7\n", attacks={"fake": fake(found_something)})
     (run,) = rows(registered, AuditRun)
-    assert run.resolved["counts"] == {"members": N, "nonmembers": N, "population": 0, "evaluation": 0}
+    assert run.resolved["counts"] == {"members": N, "nonmembers": N, "population": 0, "evaluation": 0, "public": 0}
     assert run.resolved["records"]["members"][0]["dataset"] == "members@1"
     assert len(run.resolved["records"]["members"][0]["sha256"]) == 64
     assert run.versions["torch"] != "absent"

@@ -7,13 +7,12 @@ et al. 2022), never by looking at the truth.
 """
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.attacks.interface import Features, FloatArray, Mask
+from govtool.attacks.inversion.question import STILL, Question, Reconstructions, Shape
 from govtool.attacks.optimizer import Optimizer
 
 # Frozen on four softmax and four MLP models of the 8x8 digits (16 cells tried); never fitted to the model under attack.
@@ -29,58 +28,13 @@ RESTARTS = 3
 START_NOISE = 0.1
 JITTER = 0.05
 JITTERED_COPIES = 8
-STILL = 0.02
-"""Share of a feature's range that every feature of a reconstruction must stay within to have gone nowhere."""
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """The observed range of inputs, per feature; the attacker stays inside. Shapes as one record."""
-
-    low: Features
-    high: Features
-
-    @classmethod
-    def of(cls, features: Features, *, image: bool) -> "Bounds":
-        """The range of (n, ...) features: one range for all pixels of an image, each feature's own for a table.
-
-        A per-pixel range would tell the attacker which pixels are always blank.
-        """
-        low, high = features.min(axis=0), features.max(axis=0)
-        if image:
-            low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
-        return cls(low, high)
-
-    def to_units(self, features: Features) -> FloatArray:
-        """Features as shares of the range, 0 to 1; constant features become 0."""
-        width = np.where(self.high > self.low, self.high - self.low, 1)
-        return np.asarray((features - self.low) / width, dtype=np.float64)
-
-
-@dataclass(frozen=True)
-class Reconstructions:
-    """What the attacker ends up with, one row per class attacked."""
-
-    inputs: Features
-    """(classes, ...) in the model's own input space."""
-    confidence: FloatArray
-    """(classes,) the target's probability of the class. A diagnostic: a model can be sure of what nobody recognises."""
-    grey: Mask
-    """(classes,) whether it stayed at the grey start: where the margin is met there, nothing pulls it away."""
-
-
-def reconstruct(
-    module: Any,
-    classes: NDArray[np.int64],
-    bounds: Bounds,
-    shape: tuple[int, int] | None,
-    rng: np.random.Generator,
-) -> Reconstructions:
-    """Invert a torch module (inputs -> logits) for all `classes` at once, from grey.
-
-    `shape` is (height, width) when the features are the pixels of an image, else None. The module is copied, not changed.
-    """
+def reconstruct(module: Any, asked: Question, rng: np.random.Generator) -> Reconstructions:
+    """Invert a torch module (inputs -> logits) for all classes asked at once, from grey. It is copied, not changed."""
     import torch
+
+    classes, bounds, shape = asked.classes, asked.bounds, asked.shape
 
     model = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     low, width = torch.as_tensor(bounds.low), torch.as_tensor(bounds.high - bounds.low)
@@ -102,9 +56,8 @@ def reconstruct(
         best = score.argmax(0) * len(classes) + torch.arange(len(classes))
         chosen = units[best]
         confidence = torch.softmax(logits(chosen), 1)[torch.arange(len(classes)), torch.as_tensor(classes)]
-        inputs = (low + chosen * width).numpy()
         grey = (chosen - 0.5).abs().flatten(1).amax(1) < STILL
-    return Reconstructions(np.asarray(inputs, dtype=np.float32), confidence.numpy().astype(np.float64), grey.numpy())
+    return Reconstructions(bounds.from_units(chosen.numpy()), confidence.numpy().astype(np.float64), grey.numpy())
 
 
 def _starts(classes: int, record: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -123,13 +76,13 @@ def _doubt(logits: Any, wanted: Any) -> Any:
     return torch.nn.functional.softplus(MARGIN - (own - others)).sum()
 
 
-def _prior(units: Any, shape: tuple[int, int] | None) -> Any:
+def _prior(units: Any, shape: Shape | None) -> Any:
     """What the attacker believes of inputs before asking the model: near grey and, for images, smooth."""
     distance = DISTANCE * ((units - 0.5) ** 2).sum()
     if shape is None:
         return distance
     pictures = units.reshape(-1, *shape)
-    down, across = pictures[:, 1:] - pictures[:, :-1], pictures[:, :, 1:] - pictures[:, :, :-1]
+    down, across = pictures[..., 1:, :] - pictures[..., :-1, :], pictures[..., 1:] - pictures[..., :-1]
     return distance + ROUGHNESS * ((down**2).sum() + (across**2).sum())
 
 

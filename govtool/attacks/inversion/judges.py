@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.attacks.interface import FloatArray, Labels
+from govtool.attacks.inversion.question import Shape
 from govtool.estimate import Estimate, clopper_pearson
 
 ACCURATE = 0.80
@@ -42,9 +43,7 @@ class Judge:
         return clopper_pearson(self.hits(units, labels), len(labels))
 
 
-def train_panel(
-    units: FloatArray, labels: Labels, shape: tuple[int, int] | None, rng: np.random.Generator
-) -> list[Judge]:
+def train_panel(units: FloatArray, labels: Labels, shape: Shape | None, rng: np.random.Generator) -> list[Judge]:
     """Three judges of three families from (n, features) records in range units and their (n,) labels."""
     if shape is None:
         return [_linear(units, labels), _nearest(units, labels), _kernel(units, labels, rng)]
@@ -52,7 +51,7 @@ def train_panel(
 
 
 def held_out_accuracy(
-    units: FloatArray, labels: Labels, shape: tuple[int, int] | None, rng: np.random.Generator
+    units: FloatArray, labels: Labels, shape: Shape | None, rng: np.random.Generator
 ) -> list[Estimate]:
     """Each judge's accuracy on records that it did not learn from: `FOLDS` panels, each asked about the fold left out.
 
@@ -78,23 +77,23 @@ def excluded(real: Estimate, shifted_rate: Estimate, chance: float) -> str:
     return ""
 
 
-def shifted(units: FloatArray, labels: Labels, shape: tuple[int, int]) -> tuple[FloatArray, Labels]:
+def shifted(units: FloatArray, labels: Labels, shape: Shape) -> tuple[FloatArray, Labels]:
     """The records and copies moved by one pixel each way: an attack does not centre what it draws."""
     pictures = units.reshape(-1, *shape)
-    padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    height, width = shape
+    padded = np.pad(pictures, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    _, height, width = shape
     moves = [(1, 1), (0, 1), (2, 1), (1, 0), (1, 2)]
-    copies = [padded[:, top : top + height, left : left + width].reshape(len(units), -1) for top, left in moves]
+    copies = [padded[..., top : top + height, left : left + width].reshape(len(units), -1) for top, left in moves]
     return np.concatenate(copies), np.tile(labels, len(moves))
 
 
-def gradient_features(units: FloatArray, shape: tuple[int, int]) -> FloatArray:
-    """Histograms of gradient directions over about 16 cells (after Dalal & Triggs 2005), unit length."""
-    pictures = units.reshape(-1, *shape)
+def gradient_features(units: FloatArray, shape: Shape) -> FloatArray:
+    """Histograms of gradient directions over about 16 cells (after Dalal & Triggs 2005), unit length; channels averaged."""
+    pictures = units.reshape(-1, *shape).mean(axis=1)
     down, across = np.gradient(pictures, axis=1), np.gradient(pictures, axis=2)
     strength = np.hypot(down, across)
     direction = np.floor((np.arctan2(down, across) + np.pi) / (2 * np.pi) * _ORIENTATIONS).astype(int) % _ORIENTATIONS
-    rows, columns = (np.array_split(np.arange(side), min(4, side)) for side in shape)
+    rows, columns = (np.array_split(np.arange(side), min(4, side)) for side in shape[1:])
     cells = [
         np.stack(
             [np.where(direction == d, strength, 0)[:, r][:, :, c].sum(axis=(1, 2)) for d in range(_ORIENTATIONS)],
@@ -127,7 +126,7 @@ def _nearest(units: FloatArray, labels: Labels) -> Judge:
     return Judge("neighbours", "nearest neighbours", _predictor(model.fit(units, labels)))
 
 
-def _gradients(units: FloatArray, labels: Labels, shape: tuple[int, int]) -> Judge:
+def _gradients(units: FloatArray, labels: Labels, shape: Shape) -> Judge:
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(min(3, int(np.bincount(labels)[labels].min())))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.attacks.interface import FloatArray, Labels
+from govtool.attacks.inversion.question import Shape
 
 CELL = 96
 """Pixels: small pictures are enlarged to about this, whole pixels at a time."""
@@ -17,9 +18,10 @@ _GAP = 8
 _TEXT = 22
 _MARGIN = 132
 _INK = (20, 20, 20)
+_COLOURS = 3
 
 
-def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: tuple[int, int], names: tuple[str, str]) -> bytes:
+def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, names: tuple[str, str]) -> bytes:
     """PNG bytes of two (classes, height * width) rows of pictures in 0..1, a column per class, ten columns to a band.
 
     Shows the first 40 classes. The same arrays give the same bytes.
@@ -27,7 +29,7 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: tuple[int,
     from PIL import Image, ImageDraw, ImageFont
 
     labels = labels[:MOST]
-    height, width = (side * max(1, CELL // max(shape)) for side in shape)
+    height, width = (side * max(1, CELL // max(shape[1:])) for side in shape[1:])
     bands = -(-len(labels) // PER_ROW)
     columns = min(PER_ROW, len(labels))
     band = _TEXT + 2 * (height + _GAP) + _GAP
@@ -41,7 +43,7 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: tuple[int,
         top = _GAP + (index // PER_ROW) * band
         pen.text((left, top), f"class {label}", fill=_INK, font=font)
         for line, row in enumerate((upper[index], lower[index])):
-            picture = Image.fromarray(_grey(row, shape)).resize((width, height), Image.Resampling.NEAREST)
+            picture = Image.fromarray(_pixels(row, shape)).resize((width, height), Image.Resampling.NEAREST)
             at = (left, top + _TEXT + line * (height + _GAP))
             canvas.paste(picture, at)
             pen.rectangle((at[0] - 1, at[1] - 1, at[0] + width, at[1] + height), outline=(160, 160, 160))
@@ -50,5 +52,8 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: tuple[int,
     return file.getvalue()
 
 
-def _grey(row: FloatArray, shape: tuple[int, int]) -> NDArray[Any]:
-    return np.round(np.clip(row, 0, 1).reshape(shape) * 255).astype(np.uint8)
+def _pixels(row: FloatArray, shape: Shape) -> NDArray[Any]:
+    """(height, width) grey levels, or (height, width, 3) where there are three channels; other channels are averaged."""
+    picture = np.clip(row, 0, 1).reshape(shape)
+    picture = picture.transpose(1, 2, 0) if shape[0] == _COLOURS else picture.mean(axis=0)
+    return np.asarray(np.round(picture * 255), dtype=np.uint8)

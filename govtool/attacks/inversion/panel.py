@@ -7,7 +7,7 @@ import numpy as np
 
 from govtool.attacks.interface import AttackData, Features, FloatArray, Labels
 from govtool.attacks.inversion import judges
-from govtool.attacks.inversion.ascent import Bounds
+from govtool.attacks.inversion.question import Bounds, Shape
 from govtool.estimate import Estimate
 
 _SHIFTED = "the reconstruction, under the next class's label"
@@ -79,9 +79,7 @@ class Opinion:
         }
 
 
-def ask(
-    data: AttackData, case: Case, bounds: Bounds, shape: tuple[int, int] | None, rng: np.random.Generator
-) -> list[Opinion]:
+def ask(data: AttackData, case: Case, bounds: Bounds, shape: Shape | None, rng: np.random.Generator) -> list[Opinion]:
     """Train the judges on the evaluation records and hear each of them, the unfit too, with the reason."""
     assert data.evaluation is not None
     known = np.isin(data.evaluation.labels, case.labels)

@@ -13,7 +13,7 @@ import numpy as np
 
 from govtool.access import Access, reachable
 from govtool.attacks.interface import Features, FloatArray, Labels, Records
-from govtool.attacks.inversion.ascent import Bounds
+from govtool.attacks.inversion.question import Bounds
 from govtool.attacks.optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -30,16 +30,13 @@ _PATIENCE = 20
 
 @dataclass(frozen=True)
 class Planted:
-    """A target whose weights everyone may see."""
+    """A target that shows what `access` says: its weights, unless told otherwise."""
 
     network: Any
     n_classes: int
     accuracy: float = 0.0
     """On its own training records, wrong labels counted as they are."""
-
-    @property
-    def access(self) -> frozenset[Access]:
-        return reachable(frozenset({Access.WEIGHTS}))
+    access: frozenset[Access] = reachable(frozenset({Access.WEIGHTS}))
 
     def log_probabilities(self, features: Features) -> FloatArray:
         import torch

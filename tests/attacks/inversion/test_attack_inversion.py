@@ -9,6 +9,7 @@ from attack_worlds import digit_softmax
 
 from govtool.attacks.interface import Features
 from govtool.attacks.inversion import ascent
+from govtool.attacks.inversion.question import STILL, Bounds, Question, Reconstructions
 
 UNIT = np.array([[0, 0, 0, 0], [1, 1, 1, 1]], dtype=np.float32)
 
@@ -20,9 +21,9 @@ def linear(weights: list[list[float]]) -> torch.nn.Module:
     return model
 
 
-def invert(model: torch.nn.Module, features: Features = UNIT, seed: int = 0) -> ascent.Reconstructions:
-    bounds = ascent.Bounds.of(features, image=False)
-    return ascent.reconstruct(model, np.array([0, 1]), bounds, None, np.random.default_rng(seed))
+def invert(model: torch.nn.Module, features: Features = UNIT, seed: int = 0) -> Reconstructions:
+    bounds = Bounds.of(features, image=False)
+    return ascent.reconstruct(model, Question(np.array([0, 1]), bounds, None), np.random.default_rng(seed))
 
 
 def test_a_linear_model_gives_up_the_feature_that_marks_each_class() -> None:
@@ -60,7 +61,7 @@ def test_the_same_seed_gives_the_same_pictures() -> None:
 
 def test_picture_bounds_do_not_tell_which_pixels_are_blank() -> None:
     features = np.array([[0, 2, 4], [0, 8, 4]], dtype=np.float32)
-    image, table = ascent.Bounds.of(features, image=True), ascent.Bounds.of(features, image=False)
+    image, table = Bounds.of(features, image=True), Bounds.of(features, image=False)
     assert (image.low.tolist(), image.high.tolist()) == ([0, 0, 0], [8, 8, 8])
     assert (table.low.tolist(), table.high.tolist()) == ([0, 2, 4], [0, 8, 4])
     assert image.to_units(features)[1].tolist() == [0, 1, 0.5]
@@ -101,14 +102,14 @@ def test_roughness_by_hand() -> None:
     # 2 x 2 picture 0 1 / 0 0: one step down, one across, four pixels a half away from grey
     picture = torch.tensor([[0.0, 1, 0, 0]])
     expected = ascent.DISTANCE * 4 * 0.25 + ascent.ROUGHNESS * 2
-    assert float(ascent._prior(picture, (2, 2))) == pytest.approx(expected)
+    assert float(ascent._prior(picture, (1, 2, 2))) == pytest.approx(expected)
     assert float(ascent._prior(picture, None)) == pytest.approx(ascent.DISTANCE)
 
 
 def test_every_digit_is_one_the_model_believes_in() -> None:
     target, data = digit_softmax(0)
-    bounds = ascent.Bounds.of(data.members.features, image=True)
-    found = ascent.reconstruct(target.module(), np.arange(10), bounds, (8, 8), np.random.default_rng(0))
+    bounds = Bounds.of(data.members.features, image=True)
+    found = ascent.reconstruct(target.module(), Question(np.arange(10), bounds, (1, 8, 8)), np.random.default_rng(0))
     assert (target.labels(found.inputs) == np.arange(10)).all()
     own = np.exp(target.log_probabilities(found.inputs)[np.arange(10), np.arange(10)])
     assert np.allclose(own, found.confidence, atol=1e-5)
@@ -120,4 +121,4 @@ def test_a_class_that_needs_no_drawing_is_told_from_one_that_was_drawn() -> None
     model.bias = torch.nn.Parameter(torch.tensor([30.0, 0]))
     found = invert(model)
     assert found.grey.tolist() == [True, False]
-    assert np.abs(found.inputs[0] - 0.5).max() < ascent.STILL
+    assert np.abs(found.inputs[0] - 0.5).max() < STILL

@@ -9,7 +9,7 @@ from govtool.estimate import clopper_pearson
 @pytest.fixture(scope="module")
 def panel() -> list[judges.Judge]:
     _, _, evaluation = digits(0)
-    return judges.train_panel(evaluation.features.astype(float), evaluation.labels, (8, 8), np.random.default_rng(0))
+    return judges.train_panel(evaluation.features.astype(float), evaluation.labels, (1, 8, 8), np.random.default_rng(0))
 
 
 def test_every_judge_knows_real_digits_it_never_saw(panel: list[judges.Judge]) -> None:
@@ -54,7 +54,7 @@ def test_a_rate_by_hand() -> None:
 def test_shifted_copies_move_by_one_pixel_each_way() -> None:
     picture = np.zeros((1, 9))
     picture[0, 4] = 1  # the middle of 3 x 3
-    rows, labels = judges.shifted(picture, np.array([7]), (3, 3))
+    rows, labels = judges.shifted(picture, np.array([7]), (1, 3, 3))
     assert sorted(int(row.argmax()) for row in rows) == [1, 3, 4, 5, 7]
     assert labels.tolist() == [7] * 5
 
@@ -62,10 +62,10 @@ def test_shifted_copies_move_by_one_pixel_each_way() -> None:
 def test_gradient_features_know_direction_and_not_contrast() -> None:
     across = np.tile(np.linspace(0, 1, 8), 8)[None]
     down = np.repeat(np.linspace(0, 1, 8), 8)[None]
-    one, faint, other = (judges.gradient_features(p, (8, 8)) for p in (across, across / 10, down))
+    one, faint, other = (judges.gradient_features(p, (1, 8, 8)) for p in (across, across / 10, down))
     assert np.allclose(one, faint)
     assert float((one @ other.T).item()) < 0.1
-    assert judges.gradient_features(np.zeros((1, 64)), (8, 8)).sum() == 0
+    assert judges.gradient_features(np.zeros((1, 64)), (1, 8, 8)).sum() == 0
 
 
 @pytest.mark.parametrize(

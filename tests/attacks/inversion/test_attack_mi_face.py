@@ -1,6 +1,8 @@
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +10,9 @@ import torch
 from attack_worlds import TorchTarget, Undifferentiable, digit_softmax, fit, planted
 from PIL import Image
 
-from govtool.access import Access
+from govtool.access import Access, reachable
 from govtool.attacks.interface import AttackData, AttackResult, NotApplicable, NotTestable, Records
-from govtool.attacks.inversion import mi_face
+from govtool.attacks.inversion import assembly, mi_face
 from govtool.errors import InputError
 
 DIGITS = {"shape": [8, 8]}
@@ -194,22 +196,28 @@ def test_a_table_is_attacked_without_a_picture() -> None:
 @pytest.mark.parametrize(
     ("record", "params", "shape"),
     [
-        ((8, 8), {}, (8, 8)),
-        ((1, 6, 4), {}, (6, 4)),
+        ((8, 8), {}, (1, 8, 8)),
+        ((1, 6, 4), {}, (1, 6, 4)),
         ((64,), {}, None),
-        ((3, 8, 8), {}, None),
-        ((64,), {"shape": [4, 16]}, (4, 16)),
+        ((3, 8, 8), {}, (3, 8, 8)),
+        ((5, 8, 8), {}, None),
+        ((64,), {"shape": [4, 16]}, (1, 4, 16)),
+        ((48,), {"shape": [3, 4, 4]}, (3, 4, 4)),
     ],
 )
 def test_only_what_is_a_picture_is_taken_for_one(record: tuple, params: dict, shape: tuple | None) -> None:
     data = AttackData(Records(np.zeros((2, *record), np.float32), np.zeros(2, int)), planted()[1].nonmembers)
-    assert mi_face._shape(data, params) == shape
+    assert assembly._shape(data, params) == shape
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
     one, again = attack(*small()), attack(*small())
     assert (one.metrics, one.detail) == (again.metrics, again.detail)
     assert one.figures == again.figures
+
+
+def planted_control(data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    return assembly.control(mi_face.run, reachable(frozenset({Access.WEIGHTS})), data, params, rng)
 
 
 def noisy(data: AttackData, share: float) -> AttackData:
@@ -222,7 +230,7 @@ def noisy(data: AttackData, share: float) -> AttackData:
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_the_attack_succeeds_on_a_model_made_to_leak_even_from_wrong_labels(share: float) -> None:
-    control = mi_face.control(noisy(digit_softmax(3)[1], share), DIGITS, np.random.default_rng(0))
+    control = planted_control(noisy(digit_softmax(3)[1], share), DIGITS, np.random.default_rng(0))
     assert control["passed"], control
     assert control["rate"]["low"] > 0.1
     assert "softmax regression trained on the 700 members" in control["how"]
@@ -231,7 +239,7 @@ def test_the_attack_succeeds_on_a_model_made_to_leak_even_from_wrong_labels(shar
 
 def test_a_passed_control_is_kept_and_a_missing_one_is_said(leaky: AttackResult) -> None:
     target, data = small()
-    control = mi_face.control(data, DIGITS, np.random.default_rng(0))
+    control = planted_control(data, DIGITS, np.random.default_rng(0))
     found = attack(target, data, positive_control=control)
     assert found.detail["positive_control"] == control
     assert found.void == ""
@@ -242,7 +250,7 @@ def test_a_passed_control_is_kept_and_a_missing_one_is_said(leaky: AttackResult)
 def test_a_control_on_members_that_say_nothing_of_their_class_fails() -> None:
     """All labels drawn at random: a model of them shows nobody, and an attack that finds nothing has shown nothing."""
     _, data = small()
-    control = mi_face.control(noisy(data, 1.0), DIGITS, np.random.default_rng(0))
+    control = planted_control(noisy(data, 1.0), DIGITS, np.random.default_rng(0))
     assert control["passed"] is False
     found = attack(*small(), positive_control=control)
     assert "made to leak" in found.void
@@ -257,14 +265,14 @@ def test_three_classes_can_show_nothing_and_the_control_says_so() -> None:
 
     assert data.evaluation is not None
     few = replace(data, members=three(data.members), evaluation=three(data.evaluation))
-    control = mi_face.control(few, DIGITS, np.random.default_rng(0))
+    control = planted_control(few, DIGITS, np.random.default_rng(0))
     assert control["passed"] is False
     assert "with 3 classes not even naming all of them" in control["how"]
 
 
 def test_a_control_that_cannot_be_run_has_not_passed() -> None:
     _, data = digit_softmax(3)
-    control = mi_face.control(replace(data, evaluation=None), DIGITS, np.random.default_rng(0))
+    control = planted_control(replace(data, evaluation=None), DIGITS, np.random.default_rng(0))
     assert (control["passed"], control["rate"]) == (False, None)
     assert "no evaluation records" in control["how"]
 
@@ -277,7 +285,7 @@ def test_the_control_scores_raw_units_alike() -> None:
         return Records(records.features * np.float32(4000) - np.float32(70), records.labels)
 
     scaled = replace(data, members=raw(data.members), evaluation=raw(data.evaluation))
-    control = mi_face.control(scaled, DIGITS, np.random.default_rng(0))
+    control = planted_control(scaled, DIGITS, np.random.default_rng(0))
     assert control["passed"], control
 
 

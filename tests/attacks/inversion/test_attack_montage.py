@@ -9,8 +9,8 @@ from govtool.attacks.inversion import montage
 NAMES = ("above", "below")
 
 
-def opened(classes: int, shape: tuple[int, int] = (8, 8)) -> Image.Image:
-    pixels = shape[0] * shape[1]
+def opened(classes: int, shape: tuple[int, int, int] = (1, 8, 8)) -> Image.Image:
+    pixels = shape[1] * shape[2]
     upper, lower = np.zeros((classes, pixels)), np.ones((classes, pixels))
     return Image.open(io.BytesIO(montage.draw(upper, lower, np.arange(classes), shape, NAMES)))
 
@@ -30,7 +30,7 @@ def test_reconstructions_stand_above_means() -> None:
 
 def test_pixels_are_enlarged_whole() -> None:
     half = np.tile([0.0] * 4 + [1.0] * 4, 8)[None]
-    picture = Image.open(io.BytesIO(montage.draw(half, half, np.array([0]), (8, 8), NAMES)))
+    picture = Image.open(io.BytesIO(montage.draw(half, half, np.array([0]), (1, 8, 8), NAMES)))
     top, left = montage._GAP + montage._TEXT + 40, montage._MARGIN
     assert [picture.getpixel((left + x, top))[0] for x in (0, 47, 48, 95)] == [0, 0, 255, 255]
 
@@ -48,10 +48,10 @@ def test_each_column_is_labelled() -> None:
 
 
 def test_large_pictures_keep_their_size() -> None:
-    assert opened(1, (112, 92)).height == pytest.approx(2 * 112 + 46, abs=12)
+    assert opened(1, (1, 112, 92)).height == pytest.approx(2 * 112 + 46, abs=12)
 
 
 def test_the_same_arrays_give_the_same_bytes() -> None:
     rows = np.random.default_rng(0).random((2, 64))
-    one, other = (montage.draw(rows, rows, np.arange(2), (8, 8), NAMES) for _ in range(2))
+    one, other = (montage.draw(rows, rows, np.arange(2), (1, 8, 8), NAMES) for _ in range(2))
     assert one == other

@@ -1,0 +1,251 @@
+"""Model inversion, whatever the method: the question, the method's answer, and what independent judges make of it.
+
+A method brings a `Search`, which gets the target and the question and never sees the truth. A class whose picture is
+recovered is a person only where a class is one person.
+"""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from govtool.access import Access, reachable
+from govtool.attacks.interface import (
+    AttackData,
+    AttackResult,
+    Figure,
+    Labels,
+    NotApplicable,
+    NotTestable,
+    Outcome,
+    RunAttack,
+    Target,
+)
+from govtool.attacks.inversion import montage, panel, planted
+from govtool.attacks.inversion.panel import Case, Opinion
+from govtool.attacks.inversion.question import Bounds, Question, Reconstructions, Search, Shape
+from govtool.errors import InputError
+from govtool.estimate import clopper_pearson
+
+FAMILY = "model_inversion"
+FEWEST_JUDGES = 2
+FEWEST_CLASSES = 2
+_PLANE, _VOLUME = 2, 3
+_CHANNELS = (1, 3)
+HALF = 0.5
+FEWEST_RECORDS = 3
+"""Records of a class a judge needs for training."""
+
+CLASS_IS_NOT_A_RECORD = "Recovering a class mean is not recovering a person's record unless a class is one person."
+_ROW_NAMES = ("reconstruction", "mean of the\ntraining records")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of inverting a model."""
+
+    name: str
+    needs: Access
+    holds: str
+    """What the attacker has, after 'The attacker'."""
+    search: Search
+
+
+def run(
+    method: Method, target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator
+) -> Outcome:
+    """Invert every class and ask the panel. `params`: "shape" ([height, width] or [channels, height, width]) if the
+    features are pixels, "pictures" (False keeps reconstructions out of the result), "positive_control" (from `control`), and
+    whatever the method itself takes.
+
+    Raises:
+        InputError: the shape does not fit the features.
+    """
+    if method.needs not in reachable(target.access):
+        exposed = ", ".join(sorted(target.access)) or "nothing"
+        return NotApplicable(f"the attack needs {method.needs} and the deployment exposes only: {exposed}")
+    if data.evaluation is None or len(data.evaluation) == 0:
+        return NotTestable(
+            "no evaluation records to train independent judges on, and the target's own opinion counts for nothing"
+        )
+    classes = _judgeable(data, target.n_classes)
+    if len(classes) < FEWEST_CLASSES:
+        return NotTestable(
+            f"only {len(classes)} classes have {FEWEST_RECORDS} evaluation records and a member; two are needed"
+        )
+    shape = _shape(data, params)
+    bounds = Bounds.of(data.evaluation.features, image=shape is not None)
+    found = method.search(target, Question(classes, bounds, shape, data.public), params, rng)
+    if isinstance(found, NotTestable):
+        return found
+    case = Case.of(data, classes, found.inputs, bounds, rng)
+    opinions = panel.ask(data, case, bounds, shape, rng)
+    return _result(method, target, data, params, shape, found, case, opinions)
+
+
+def control(
+    attack: RunAttack,
+    access: frozenset[Access],
+    data: AttackData,
+    params: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Run the same attack, before the same judges, on a model that holds its classes' means for certain.
+
+    It exposes `access` and no more, as the real target does.
+
+    The answer is what `params["positive_control"]` takes: "passed" when the identification rate surely lies above chance,
+    "how" in words, and "rate" (None when the attack could not be run).
+
+    Raises:
+        InputError: the shape does not fit the features.
+    """
+    shape = _shape(data, params)
+    model = planted.softmax(data.members, Bounds.of(data.members.features, image=shape is not None))
+    how = f"softmax regression trained on the {len(data.members)} members, to {model.accuracy:.1%} training accuracy"
+    asked = {name: value for name, value in params.items() if name != "positive_control"} | {"pictures": False}
+    found = attack(replace(model, access=access), data, asked, rng)
+    if not isinstance(found, AttackResult):
+        return {"passed": False, "how": f"{how}; the attack could not be run on it: {found.reason}", "rate": None}
+    rate, chance = found.metrics["identification_rate"], found.baselines["identification_rate"]
+    n = len(found.arrays["labels"])
+    if found.void:
+        how = f"{how}; {found.void}"
+    elif clopper_pearson(n, n).low <= chance:
+        how = f"{how}; with {n} classes not even naming all of them would surely be better than chance"
+    return {"passed": not found.void and rate.low > chance, "how": how, "rate": rate.to_dict()}
+
+
+def _judgeable(data: AttackData, n_classes: int) -> Labels:
+    """Classes with enough evaluation records to learn from and a member to compare with."""
+    assert data.evaluation is not None
+    seen = np.bincount(data.evaluation.labels, minlength=n_classes)[:n_classes]
+    held = np.bincount(data.members.labels, minlength=n_classes)[:n_classes]
+    return np.flatnonzero((seen >= FEWEST_RECORDS) & (held > 0)).astype(np.int64)
+
+
+def _shape(data: AttackData, params: Mapping[str, Any]) -> Shape | None:
+    """The image shape: asked for, or plain from (n, height, width) or (n, 1 or 3, height, width) features; None for a table."""
+    record = data.members.features.shape[1:]
+    given = params.get("shape")
+    if given is None:
+        if len(record) not in (_PLANE, _VOLUME) or (len(record) == _VOLUME and record[0] not in _CHANNELS):
+            return None
+        given = record
+    sides = [int(side) for side in given]
+    channels, height, width = (1, *sides) if len(sides) == _PLANE else sides
+    if channels * height * width != int(np.prod(record)):
+        said = " x ".join(str(side) for side in sides)
+        raise InputError(f"shape {said} does not fit records of {int(np.prod(record))} features")
+    return channels, height, width
+
+
+def _result(
+    method: Method,
+    target: Target,
+    data: AttackData,
+    params: Mapping[str, Any],
+    shape: Shape | None,
+    found: Reconstructions,
+    case: Case,
+    opinions: list[Opinion],
+) -> AttackResult:
+    heard = [opinion for opinion in opinions if not opinion.excluded]
+    n = len(case.labels)
+    pictures = bool(params.get("pictures", True))
+    figures = _figures(case, shape) if pictures and shape is not None else []
+    control = params.get("positive_control")
+    evaluation = data.evaluation
+    assert evaluation is not None
+    return AttackResult(
+        attack=method.name,
+        family=FAMILY,
+        knowledge=f"The attacker {method.holds}, and knows the range of inputs"
+        + (" and that they are pictures." if shape else "."),
+        access=frozenset({method.needs}),
+        # An even panel has no middle judge; the more generous of the two middle ones keeps the error on the safe side.
+        metrics={"identification_rate": clopper_pearson(statistics.median_high(o.hits for o in heard or opinions), n)},
+        baselines={"identification_rate": 1 / n},
+        counts=None,
+        arrays={
+            "labels": case.labels,
+            "target_confidence": found.confidence,
+            "named": np.stack([opinion.named for opinion in opinions]),
+            **({"reconstructions": found.inputs, "class_means": case.mean} if pictures else {}),
+        },
+        detail={
+            **found.detail,
+            "evaluators": [opinion.to_dict() for opinion in opinions],
+            "calibration": [
+                {
+                    "row": row,
+                    "rates": {opinion.judge.name: opinion.judge.rate(*shown).to_dict() for opinion in opinions},
+                }
+                for row, shown in case.calibration().items()
+            ],
+            "classes": [
+                {"label": int(label), "target_confidence": float(confidence), "distance_to_class_mean": float(distance)}
+                for label, confidence, distance in zip(case.labels, found.confidence, case.distance, strict=True)
+            ],
+            "chance": 1 / n,
+            "smallest_detectable": clopper_pearson(0, n, 0.90).high,  # one-sided 95 %: about 3/n
+            "figures": [{"name": figure.name, "caption": figure.caption} for figure in figures],
+            "positive_control": dict(control) if control else {"passed": None, "how": "not run"},
+            "evaluation_records": len(evaluation),
+        },
+        caveats=[*_caveats(target, case, shape, control), *found.caveats, *_grey(found, case)],
+        figures=figures,
+        void=_void(heard, opinions, control),
+    )
+
+
+def _void(heard: list[Opinion], opinions: list[Opinion], control: Mapping[str, Any] | None) -> str:
+    if len(heard) < FEWEST_JUDGES:
+        reasons = "; ".join(f"{o.judge.name} {o.excluded}" for o in opinions if o.excluded)
+        return f"fewer than {FEWEST_JUDGES} judges can be heard: {reasons}"
+    if control is not None and not control["passed"]:
+        return f"the attack did not succeed on a model made to leak ({control['how']}), so its figures show nothing"
+    return ""
+
+
+def _caveats(target: Target, case: Case, shape: Shape | None, control: Mapping[str, Any] | None) -> list[str]:
+    found = [
+        CLASS_IS_NOT_A_RECORD,
+    ]
+    if len(case.labels) < target.n_classes:
+        found.append(
+            f"{target.n_classes - len(case.labels)} of {target.n_classes} classes were not attacked: too few records to judge."
+        )
+    if shape is None:
+        found.append("The features were taken for a table; give the image's shape if they are pixels.")
+    if control is None:
+        found.append("No positive control was run: a low rate may mean a weak attack and not a private model.")
+    return found
+
+
+def _grey(found: Reconstructions, case: Case) -> list[str]:
+    """An empty picture is no picture of the class, and must not be read as one that the model keeps to itself."""
+    sure = found.confidence > HALF
+    said = [
+        (found.grey & sure, "the model gives a plain grey picture this class already, so nothing was drawn."),
+        (found.grey & ~sure, "the search found no way from the plain grey start, so nothing was drawn."),
+    ]
+    return [
+        f"{'Class' if chosen.sum() == 1 else 'Classes'} {', '.join(str(label) for label in case.labels[chosen])}: {why}"
+        for chosen, why in said
+        if chosen.any()
+    ]
+
+
+def _figures(case: Case, shape: Shape) -> list[Figure]:
+    shown = min(len(case.labels), montage.MOST)
+    which = "Every class attacked" if shown == len(case.labels) else f"The first {shown} of {len(case.labels)} classes"
+    caption = (
+        f"{which}. Above: the picture reconstructed by the attacker. Below: the mean of the records of that "
+        f"class that the model was trained on, for comparison; the attacker does not see it."
+    )
+    return [
+        Figure("reconstructions", caption, montage.draw(case.reconstructed, case.mean, case.labels, shape, _ROW_NAMES))
+    ]
