@@ -155,6 +155,22 @@ def test_a_control_passes_only_where_it_contradicts_the_claim(
     assert dp_control.judge(attack, target, data, recipe, {"guesses": [20, 20]}, 1)["passed"] is passed
 
 
+def test_a_control_learns_its_canaries_in_the_company_of_ordinary_records_and_never_a_left_out_canary() -> None:
+    from attack_worlds import noise_records
+
+    from govtool.attacks.interface import Records
+    from govtool.audits import dp_control
+
+    rng = np.random.default_rng(0)
+    members = noise_records(50, rng)
+    canaries = Records(members.features[:2], (members.labels[:2] + 1) % 5)
+    company = dp_control._others(members, canaries, rng)
+    assert len(company) == 2 * dp_control.COMPANY
+    known = {row.tobytes(): label for row, label in zip(members.features[2:], members.labels[2:], strict=True)}
+    assert all(known[row.tobytes()] == label for row, label in zip(company.features, company.labels, strict=True))
+    assert len(dp_control._others(canaries, canaries, rng)) == 0
+
+
 def test_a_version_that_was_not_trained_on_their_set_is_refused(people: Any) -> None:
     made = make(people)
     trained(people, "other@1", RECIPE, data="people@1")
