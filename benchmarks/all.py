@@ -12,6 +12,7 @@ import privacy
 import property as distribution
 import references
 import startup
+import tabular_inversion
 import training
 from table import show
 
@@ -24,6 +25,7 @@ if __name__ == "__main__":
             attacks.rows(),
             null.rows(),
             attribute.rows(),
+            tabular_inversion.rows(),
             distribution.rows(),
             training.rows(),
             privacy.rows(100),

@@ -35,6 +35,7 @@ MetricName = Literal[
     "mia.auc",
     "mia.tpr_at_fpr_0.01",
     "attribute.excess",
+    "attribute.precision_at_decision_gap",
     "inversion.identification_rate",
     "property.accuracy",
 ]

@@ -131,7 +131,7 @@ def _compare(
     if reason := blind_spot(facts, attack):
         return Judged(attack, Verdict.NOT_RUN, reason, estimate)
     if estimate.high < limit:
-        if reason := _turned_round(attack, metric, estimate, guess, limit) or _no_room(attack, limit):
+        if reason := _turned_round(attack, metric, estimate, guess, limit) or _no_room(attack, metric, limit):
             return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
         if reason := unfit_to_pass(facts, attack):
             return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
@@ -157,6 +157,11 @@ def _turned_round(attack: AttackFact, metric: Metric, estimate: Estimate, guess:
             f"The attack {attack.attack} did clearly worse than guessing, which an attacker could turn round; "
             "the two groups of records probably differ in something else than membership."
         )
+    if metric.key == "precision_at_decision_gap" and estimate.high < -limit:
+        return (
+            f"The model is clearly more often right about people outside the training data than inside by {attack.attack}; the "
+            "two groups of records may have been exchanged, or differ in something else than membership."
+        )
     outside = attack.metrics.get("gain_nonmembers")
     if metric.key == "excess" and estimate.high < 0 and outside is not None and outside.low >= limit:
         return (
@@ -166,9 +171,9 @@ def _turned_round(attack: AttackFact, metric: Metric, estimate: Estimate, guess:
     return ""
 
 
-def _no_room(attack: AttackFact, limit: float) -> str:
+def _no_room(attack: AttackFact, metric: Metric, limit: float) -> str:
     """Why the figure could not have reached the limit, however much the model leaks; '' when it could."""
-    if attack.ceiling is None or attack.ceiling >= limit:
+    if metric.key != "excess" or attack.ceiling is None or attack.ceiling >= limit:
         return ""
     return (
         f"Without the model {words.hundred(1 - attack.ceiling)} of 100 are inferred rightly anyway, so no excess above "

@@ -70,6 +70,17 @@ METRICS: dict[str, Metric] = {
         unit="people in the training data beyond what can be inferred without the model or about outsiders",
         counted="records",
     ),
+    "attribute.precision_at_decision_gap": Metric(
+        family="attribute_inference",
+        key="precision_at_decision_gap",
+        baseline=0.0,
+        question="whether the model is right about a sensitive attribute of people in its training data more often than of others",
+        setting="Looking only at people about whom the model itself decides between the possible values",
+        does="rightly infers the sensitive attribute of",
+        does_not="could not infer the sensitive attribute of",
+        unit="people in the training data beyond as many of 100 outsiders",
+        counted="decisions",
+    ),
     "inversion.identification_rate": Metric(
         family="model_inversion",
         key="identification_rate",

@@ -105,12 +105,35 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         note = "What the same judges say of images whose answer is known; reconstructions are read against these rows."
         found.append(Grid("Calibration", note, ("Shown to the judges", *(f.tidy(name, 40) for name in names)), rows))
     return (
+        *_findings(detail.get("findings")),
         *found,
         *_parts(detail.get("parts")),
         *_worth(detail.get("ppv")),
         *_risk(detail.get("risk")),
         *attribute_view.grids(detail),
     )
+
+
+QUESTIONS = {
+    "attribute_inferable": "Can the attribute be inferred of people in the training data?",
+}
+"""Of `govtool.attacks.finding`, as a reader meets them; others read by their own name."""
+
+
+def _findings(findings: Any) -> list[Grid]:
+    """The questions that the attack answers, by the limits of its own; what may ship is decided by a policy."""
+    if not isinstance(findings, list) or not findings:
+        return []
+    rows = tuple(
+        (
+            QUESTIONS.get(one["question"], f.tidy(str(one["question"]).replace("_", " ").capitalize(), 80)),
+            f.tidy(str(one["verdict"]), 20),
+            f.tidy(str(one["reason"]), 400),
+        )
+        for one in findings
+    )
+    note = "By the usual limits of each question, which stand beside the figures; your own limits are those of your policy."
+    return [Grid("What it answers", note, ("Question", "Answer", "Why"), rows)]
 
 
 def _parts(parts: Any) -> list[Grid]:

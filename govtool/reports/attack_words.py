@@ -48,6 +48,7 @@ METRICS = {
     "epsilon_two_sample": "Epsilon shown at least (two samples)",
     "canary_auc": "Area under the ROC curve of canaries",
     "excess": "Excess over imputation, in the training data only",
+    "precision_at_decision_gap": "Precision where the model decides, in the training data less outside",
     "gain_members": "Gain over imputation in the training data",
     "gain_nonmembers": "Gain over imputation outside",
     "accuracy_members": "Right answers in the training data",

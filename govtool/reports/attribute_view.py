@@ -68,7 +68,10 @@ def grids(detail: Mapping[str, Any]) -> list[Grid]:
     if not isinstance(attributes, list):
         return []
     return [
-        table for about in attributes for table in (_guessers(about), _values(about), _proxies(about)) if table.rows
+        table
+        for about in attributes
+        for table in (_guessers(about), _decisions(about), _values(about), _proxies(about))
+        if table.rows
     ]
 
 
@@ -90,6 +93,29 @@ def _guessers(about: Mapping[str, Any]) -> Grid:
     )
     columns = ("Guesser", "Right in the training data", "Right outside", "Gain in the training data", "Gain outside")
     return Grid(f"Who guesses {f.tidy(about['name'], 60)} rightly", note, columns, rows)
+
+
+def _decisions(about: Mapping[str, Any]) -> Grid:
+    """Records of audits from before this was measured have no such table."""
+    found = about.get("decision", {})
+    rows = tuple(
+        (
+            where,
+            _share(one.get("decided")),
+            *("too few to say" if one.get(key) is None else _share(one[key]) for key in ("precision", "imputation")),
+        )
+        for group, where in (("members", "In the training data"), ("nonmembers", "Outside"))
+        if (one := found.get(group)) is not None
+    )
+    gap = found.get("gap")
+    difference = f" The precision inside less that outside is {points(gap)} percentage points." if gap else ""
+    note = (
+        "The model decides about a record where one value explains the known label better than every other. It may do so for a "
+        "few only, and be right about those who were in its training data. Beside it, how often a guess without the model is "
+        f"right about the very same records.{difference}"
+    )
+    columns = ("Records", "Decided about", "Right when it decides", "Right without the model, same records")
+    return Grid(f"Where the model decides: {f.tidy(about['name'], 60)}", note, columns, rows)
 
 
 def _values(about: Mapping[str, Any]) -> Grid:

@@ -75,3 +75,38 @@ def test_a_limit_that_no_leak_could_reach_decides_nothing() -> None:
 @pytest.mark.parametrize("control", ["none", "failed"])
 def test_without_a_passed_control_a_low_figure_shows_nothing(control: str) -> None:
     assert judged(excess(0.0, -0.01, 0.01), control=control).verdict is Verdict.INCONCLUSIVE
+
+
+def judged_at_decision(value: float, low: float, high: float, **more: object) -> RuleResult:
+    """One attack; the limit is 10 of 100."""
+    figure = Estimate(value, low, high, 0.95, 400, "Clopper-Pearson on both groups, members less non-members")
+    found = attack(
+        "attribute_csmia", family="attribute_inference", metrics={"precision_at_decision_gap": figure}, **more
+    )
+    check = metric(0.10, name="attribute.precision_at_decision_gap")
+    return check_metric(facts(found), check, rule(check), NOW)
+
+
+def test_a_model_that_is_certain_about_its_members_fails_on_its_precision() -> None:
+    found = judged_at_decision(0.39, 0.30, 0.48)
+    assert found.verdict is Verdict.FAIL
+    assert "about whom the model itself decides" in found.sentence
+    assert "beyond as many of 100 outsiders" in found.sentence
+
+
+def test_equal_precision_passes_also_where_no_excess_was_possible() -> None:
+    """The ceiling is that of the excess; precision is about other records."""
+    assert judged_at_decision(0.01, -0.05, 0.07, ceiling=0.03).verdict is Verdict.PASS
+    assert judged_at_decision(0.05, -0.02, 0.12).verdict is Verdict.INCONCLUSIVE
+
+
+def test_more_precision_outside_is_suspicious() -> None:
+    found = judged_at_decision(-0.4, -0.5, -0.3)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "exchanged" in found.sentence
+
+
+def test_too_few_decisions_leave_the_rule_open() -> None:
+    found = attack("attribute_map", family="attribute_inference", metrics={})
+    check = metric(0.10, name="attribute.precision_at_decision_gap")
+    assert check_metric(facts(found), check, rule(check), NOW).verdict is Verdict.INCONCLUSIVE

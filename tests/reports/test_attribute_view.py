@@ -151,3 +151,24 @@ def test_a_record_without_its_tables_is_told_by_its_figure_alone() -> None:
     assert "excess over imputation" in sentence
     assert attack_view(bare, ()).grids == ()
     assert np.isclose(LEAK.value, 0.04)
+
+
+def test_the_table_of_decisions_has_the_imputation_on_the_same_records_beside_it() -> None:
+    found = record(gain(0.0))
+    group = {"decided": share(63), "precision": share(1000), "imputation": share(668)}
+    outside = {"decided": share(54), "precision": None, "imputation": None}
+    found.detail["attributes"][0]["decision"] = {
+        "members": group,
+        "nonmembers": outside,
+        "gap": gain(0.392).to_dict(),
+        "gain": None,
+    }
+    found.detail["findings"] = [{"question": "attribute_inferable", "verdict": "FAIL", "reason": "Sex, precision."}]
+    grids = {grid.title: grid for grid in attack_view(found, ()).grids}
+    table = grids["Where the model decides: sex"]
+    assert [row[2].split(" (")[0] for row in table.rows] == [
+        "100.0 %".replace(" ", "\N{NO-BREAK SPACE}"),
+        "too few to say",
+    ]
+    assert "+39.2 (+37.2 to +41.2) percentage points" in table.note
+    assert grids["What it answers"].rows[0][1] == "FAIL"

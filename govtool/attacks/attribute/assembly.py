@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from govtool.access import Access, reachable
 from govtool.attacks import persons, validity
 from govtool.attacks.attribute import case as cases
-from govtool.attacks.attribute import caveats, paired, proxies, tables
+from govtool.attacks.attribute import caveats, decision, paired, proxies, tables
 from govtool.attacks.attribute.case import Case
+from govtool.attacks.attribute.decision import Decision
+from govtool.attacks.finding import Finding as Answer
 from govtool.attacks.interface import (
     AttackData,
     AttackResult,
+    FloatArray,
     Labels,
     NotApplicable,
     NotTestable,
@@ -39,6 +42,10 @@ Guess = Callable[[Target, Case, np.random.Generator], Labels]
 """(n,) codes guessed for the audited records. Raises WorkError where the target does not give what it needs."""
 
 
+Says = Callable[[Case], FloatArray]
+"""(n, values): how well each candidate explains the audited record's known label by the model alone, as probabilities."""
+
+
 @dataclass(frozen=True)
 class Method:
     """One attack: how it guesses, what it reads, and what its attacker was assumed to know beyond the usual."""
@@ -48,6 +55,8 @@ class Method:
     guess: Guess
     knowledge: str
     caveats: tuple[str, ...] = ()
+    says: Says | None = None
+    """None: a learner guesses, which decides about everybody."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Finding:
     excess: Estimate
     gain_in: Estimate
     gain_out: Estimate
+    decision: Decision
 
 
 def obstacle(method: Method, target: Target, data: AttackData) -> NotApplicable | NotTestable | None:
@@ -119,11 +129,11 @@ def run(
                 f"{unknown:.0%} of the audited records hold a value of {sensitive.name} that too few population records have; "
                 f"are members and population encoded alike?"
             )
-        found.append(_judge(case, method.guess(target, case, rng), data, level))
+        found.append(_judge(method, case, method.guess(target, case, rng), data, level))
     return _result(method, data, found, checked, params, shared)
 
 
-def _judge(case: Case, guessed: Labels, data: AttackData, level: float) -> Finding:
+def _judge(method: Method, case: Case, guessed: Labels, data: AttackData, level: float) -> Finding:
     codes = {
         "majority": np.full(len(case.truth), int(case.prior.argmax())),
         "imputation": case.imputed.argmax(axis=1),
@@ -132,6 +142,9 @@ def _judge(case: Case, guessed: Labels, data: AttackData, level: float) -> Findi
     }
     right = {name: code == case.truth for name, code in codes.items()}
     gain_in, gain_out = gains(right["attack"], right["imputation"], data)
+    where, choice = np.ones(len(guessed), dtype=bool), guessed
+    if method.says is not None:
+        where, choice = decision.unique_maximum(method.says(case))
     return Finding(
         case,
         right,
@@ -139,6 +152,7 @@ def _judge(case: Case, guessed: Labels, data: AttackData, level: float) -> Findi
         paired.excess(gain_in, gain_out, level),
         gain_in.estimate(level),
         gain_out.estimate(level),
+        decision.judge(where, choice == case.truth, right["imputation"], data.members, data.nonmembers, level),
     )
 
 
@@ -166,11 +180,15 @@ def _result(
     control: Mapping[str, Any] | None = params.get("positive_control")
     head = max(found, key=lambda one: one.excess.low)
     imputed = {group: _accuracy(head.right["imputation"], data, group) for group in ("members", "nonmembers")}
+    void = checked.void or _failed(control)
+    passed = None if control is None else bool(control["passed"])
+    decisions = _decisions(found)
     metrics = {
         "excess": paired.worst([one.excess for one in found]),
         "gain_members": head.gain_in,
         "gain_nonmembers": head.gain_out,
         **{f"accuracy_{group}": _accuracy(head.right["attack"], data, group) for group in imputed},
+        **decisions,
     }
     return AttackResult(
         attack=method.name,
@@ -179,7 +197,7 @@ def _result(
         access=frozenset({method.needs}),
         metrics=metrics,
         baselines={
-            **dict.fromkeys(("excess", "gain_members", "gain_nonmembers"), 0.0),
+            **dict.fromkeys(("excess", "gain_members", "gain_nonmembers", *decisions), 0.0),
             **{f"accuracy_{group}": estimate.value for group, estimate in imputed.items()},
         },
         counts=None,
@@ -188,9 +206,12 @@ def _result(
             **{f"truth_{i}": one.case.truth for i, one in enumerate(found)},
             **{f"guessed_{i}": one.guessed for i, one in enumerate(found)},
             **{f"imputation_right_{i}": one.right["imputation"] for i, one in enumerate(found)},
+            **{f"decided_{i}": one.decision.where for i, one in enumerate(found)},
+            **{f"decided_right_{i}": one.decision.right for i, one in enumerate(found)},
         },
         detail={
             "attributes": [_describe(one, data) for one in found],
+            "findings": [_answer(one, data, passed, void).to_dict() for one in found],
             "headline": head.case.encoding.name,
             "ceiling": min(caveats.ceiling(one, data) for one in found),
             "positive_control": dict(control) if control else {"passed": None, "how": "not run"},
@@ -198,8 +219,21 @@ def _result(
             "duplicates": checked.duplicates,
         },
         caveats=[*method.caveats, *checked.caveats, *caveats.of(data, found, head, control, shared)],
-        void=checked.void or _failed(control),
+        void=void,
     )
+
+
+def _decisions(found: Sequence[Finding]) -> dict[str, Estimate]:
+    """The largest gap of precision over all attributes, left out where the model decided too seldom about one of them: a
+    largest of some would be taken for the largest of all.
+    """
+    gaps = [one.decision.gap for one in found if one.decision.gap is not None]
+    return {"precision_at_decision_gap": paired.worst(gaps)} if len(gaps) == len(found) else {}
+
+
+def _answer(one: Finding, data: AttackData, passed: bool | None, void: str) -> Answer:
+    name = one.case.encoding.name
+    return decision.finding(name, one.decision, one.excess, data.membership, control=passed, void=void)
 
 
 def _accuracy(right: NDArray[np.bool_], data: AttackData, group: str) -> Estimate:
@@ -219,6 +253,7 @@ def _describe(one: Finding, data: AttackData) -> dict[str, Any]:
         "rows": tables.rows(one.right, data, gains),
         "by_value": tables.by_value(case, one.guessed, one.right["imputation"], data, gains),
         "proxies": proxies.measure(case, data.columns),
+        "decision": decision.describe(one.decision, one.right["imputation"], data.membership),
     }
 
 

@@ -32,8 +32,12 @@ def scores(answers: Answers, known: Labels) -> FloatArray:
     return np.asarray(np.where(some, np.where(hit, confidence, -1.0), -confidence), dtype=np.float64)
 
 
+def says(case: Case) -> FloatArray:
+    return scores(case.answers, case.audited.labels)
+
+
 def guess(_target: Target, case: Case, _rng: np.random.Generator) -> Labels:
-    return case.best(scores(case.answers, case.audited.labels))
+    return case.best(says(case))
 
 
 METHOD = assembly.Method(
@@ -41,6 +45,7 @@ METHOD = assembly.Method(
     needs=Access.PROBABILITIES,
     guess=guess,
     knowledge="asks the model for its confidence in each record with each value filled in, and trains nothing",
+    says=says,
 )
 
 

@@ -63,6 +63,16 @@ def guess_by_confidence(_target: Target, case: Case, _rng: np.random.Generator) 
     return case.best(before + np.maximum(case.answers.own, np.log(_FLOOR)))
 
 
+def says_by_labels(case: Case) -> FloatArray:
+    """1 where the model answers the known label, so it decides where a single value makes it do so."""
+    return np.asarray(case.answers.labels == case.audited.labels[:, None], dtype=np.float64)
+
+
+def says_by_confidence(case: Case) -> FloatArray:
+    assert case.answers.own is not None
+    return np.asarray(np.exp(case.answers.own), dtype=np.float64)
+
+
 BY_LABELS = assembly.Method(
     name="attribute_map",
     needs=Access.LABELS,
@@ -72,6 +82,7 @@ BY_LABELS = assembly.Method(
         "model's confusion matrix on its training data, the person's own records left out"
     ),
     caveats=("The attack weighs the values by how common they are, not by the rest of the record.",),
+    says=says_by_labels,
 )
 BY_CONFIDENCE = assembly.Method(
     name="attribute_bayes",
@@ -82,6 +93,7 @@ BY_CONFIDENCE = assembly.Method(
         "value is given the rest of the record"
     ),
     caveats=("The attack takes the model's confidence at its word; a model that is too sure of itself misleads it.",),
+    says=says_by_confidence,
 )
 
 
