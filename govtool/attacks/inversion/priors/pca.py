@@ -1,7 +1,4 @@
-"""The cheapest prior: records as the mean of public ones and their principal components (Turk & Pentland 1991).
-
-No training, and with some tens of public records better than a network could be.
-"""
+"""The cheapest prior: records as the mean of public ones and their principal components (Turk & Pentland 1991)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,21 +11,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST_COMPONENTS = 100
-_FAINT = 1e-6
-"""Share of the first component's spread below which another one is rounding error."""
+FAINT = 1e-9
+"""Share of the first component's variance below which another one is rounding error."""
 
 
 @dataclass(frozen=True)
-class Pca:
-    """A linear generator: mean + latents @ basis, cut off at the range."""
+class Linear:
+    """mean + latents @ basis, cut off at the range."""
 
+    name: str
     record: tuple[int, ...]
     mean: Features
     """(features,)"""
     basis: Features
     """(size, features): each component times its standard deviation over the public records."""
     public: Features
-    name: str = "pca"
 
     @property
     def size(self) -> int:
@@ -44,7 +41,7 @@ class Pca:
         return rng.standard_normal((n, self.size)).astype(np.float32)
 
 
-def fit(units: FloatArray, components: int = MOST_COMPONENTS) -> Pca:
+def fit(units: FloatArray, components: int = MOST_COMPONENTS) -> Linear:
     """Learn from (m, *record) public records in units of the range, two different ones at least.
 
     Keeps at most `components`, and never more than the records have. No randomness.
@@ -54,12 +51,12 @@ def fit(units: FloatArray, components: int = MOST_COMPONENTS) -> Pca:
     flat = units.reshape(len(units), -1)
     most = min(components, len(flat) - 1, flat.shape[1])
     model = PCA(most, svd_solver="auto", random_state=0).fit(flat)
-    spread = np.sqrt(model.explained_variance_)
-    kept = spread > _FAINT * max(spread[0], _FAINT)
-    spread = spread[kept]
-    return Pca(
-        units.shape[1:],
-        model.mean_.astype(np.float32),
-        (spread[:, None] * model.components_[kept]).astype(np.float32),
-        (model.transform(flat)[:, kept] / spread).astype(np.float32),
+    kept = model.explained_variance_ > FAINT * max(model.explained_variance_[0], FAINT)
+    spread = np.sqrt(model.explained_variance_[kept])
+    return Linear(
+        name="pca",
+        record=units.shape[1:],
+        mean=model.mean_.astype(np.float32),
+        basis=(spread[:, None] * model.components_[kept]).astype(np.float32),
+        public=(model.transform(flat)[:, kept] / spread).astype(np.float32),
     )
