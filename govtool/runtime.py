@@ -38,6 +38,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+def new_key() -> bytes:
+    """A key of 256 random bits, for digests that must mean nothing to anybody else, or tomorrow."""
+    return secrets.token_bytes(32)
+
+
 def rng(seed: int, name: str) -> "np.random.Generator":
     """The generator for one named piece of work: same seed and name, same numbers, whatever else runs.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govtool.audits.training.device import Device
-from govtool.cli import audit_privacy, audit_risk
+from govtool.cli import audit_privacy, audit_risk, audit_surface
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
 
@@ -255,6 +255,7 @@ def show_run(
 
 
 app.command("risk", epilog=audit_risk.EXAMPLES)(audit_risk.risk)
+app.command("surface", epilog=audit_surface.EXAMPLES)(audit_surface.surface)
 
 
 @app.command(epilog=examples("govtool audit attacks", "govtool audit attacks --json"))
