@@ -173,11 +173,13 @@ class AttackData:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture for the report: PNG bytes and what it shows."""
+    """A picture for the report: PNG bytes, what it shows, and where in it people could be made out."""
 
     name: str
     caption: str
     png: bytes
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+    """(left, top, width, height) of reconstructions and records, which a report blurs. None given: it blurs all."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,10 @@ class Book:
         row.metrics = {name: estimate.to_dict() for name, estimate in outcome.metrics.items()}
         row.baselines = dict(outcome.baselines)
         row.counts = asdict(outcome.counts) if outcome.counts else {}
-        figures = [{"name": figure.name, "caption": figure.caption} for figure in outcome.figures]
+        figures = [
+            {"name": figure.name, "caption": figure.caption, "boxes": [list(box) for box in figure.boxes]}
+            for figure in outcome.figures
+        ]
         row.detail = {**outcome.detail, "figures": figures}
         row.caveats = list(outcome.caveats)
         row.evidence_sha256 = evidence.sha256

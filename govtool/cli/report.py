@@ -24,6 +24,9 @@ def build(
     out: OutOption,
     media: FormatOption = "",
     force: ForceFlag = False,
+    show_pictures: Annotated[
+        bool, typer.Option("--show-pictures", help="Show reconstructed pictures, which are personal data, unblurred.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw up a document, keep it as evidence, and write it to a file."""
@@ -40,7 +43,7 @@ def build(
     with workspace.read() as session:  # drawing takes seconds: nobody else must wait for it
         built = draw_up(
             session, workspace.vault, kind, subject, now=workspace.now, by=workspace.actor,
-            organisation=workspace.settings.organisation, media=media,
+            organisation=workspace.settings.organisation, media=media, show_pictures=show_pictures,
         )  # fmt: skip
     with workspace.write() as session:
         record(session, built, now=workspace.now, by=workspace.actor)

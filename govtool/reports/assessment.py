@@ -60,6 +60,8 @@ class AssessmentView:
     rules: RulesView
     runs: tuple[tuple[Fact, ...], ...]
     attacks: tuple[AttackView, ...]
+    pictures: str
+    """blurred, or shown because whoever drew the document up said so."""
     coverage: tuple[cov.CoverageRow, ...]
     gaps: tuple[cov.GapRow, ...]
     readings: tuple[Reading, ...]
@@ -68,9 +70,17 @@ class AssessmentView:
 
 
 def build(
-    session: Session, vault: Vault, subject: str, *, report_id: str, now: datetime, by: str, organisation: Organisation
+    session: Session,
+    vault: Vault,
+    subject: str,
+    *,
+    report_id: str,
+    now: datetime,
+    by: str,
+    organisation: Organisation,
+    show_pictures: bool = False,
 ) -> tuple[ModelVersion, AssessmentView]:
-    """The view for ``NAME@VERSION``.
+    """The view for ``NAME@VERSION``. Reconstructed pictures are personal data and blurred unless `show_pictures`.
 
     Raises:
         NotFoundError, AmbiguousError, InputError: the subject does not name one registered version.
@@ -82,7 +92,7 @@ def build(
     rows = cov.coverage(attacks, any_run=bool(runs))
     ref = f.tidy(version.ref)
     views = tuple(
-        attack_view(record, exhibits.pictures(vault, record))
+        attack_view(record, exhibits.pictures(vault, record, sharp=show_pictures))
         for record in attacks
         if record.status in ("completed", "void")
     )
@@ -115,6 +125,7 @@ def build(
         rules=rules_view(decision),
         runs=tuple(_run_facts(run) for run in runs),
         attacks=views,
+        pictures="shown" if show_pictures else "blurred",
         coverage=rows,
         gaps=cov.gaps(attacks),
         readings=readings(attacks),

@@ -19,6 +19,8 @@ class ReportKind:
     data_name: str
     """The name under which the machine-readable values are attached."""
     build: Build
+    pictures: bool = False
+    """Whether it can hold pictures of people; its view is then also told whether to show them."""
 
 
 REPORTS: dict[str, ReportKind] = {
@@ -29,6 +31,7 @@ REPORTS: dict[str, ReportKind] = {
         template="assessment.html",
         data_name="assessment.json",
         build=assessment.build,
+        pictures=True,
     ),
     notice.KIND: ReportKind(
         name=notice.KIND,

@@ -12,6 +12,7 @@ from govtool.registry import lineage
 from govtool.registry.models import DatasetVersion, ModelVersion
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
+from govtool.reports.blur import blurred
 from govtool.reports.view import Exhibit, Picture
 
 _VAULT = "vault"
@@ -61,8 +62,8 @@ def decision_exhibits(decision: Decision | None) -> list[Exhibit]:
     return found
 
 
-def pictures(vault: Vault, record: AttackRecord) -> tuple[Picture, ...]:
-    """The record's images, inlined. One that is gone or altered is named, and its place stays empty."""
+def pictures(vault: Vault, record: AttackRecord, *, sharp: bool) -> tuple[Picture, ...]:
+    """The record's images, inlined, blurred unless `sharp`. One that is gone or altered is named, and its place stays empty."""
     import base64
 
     captions = record.detail.get("figures") or []
@@ -73,7 +74,9 @@ def pictures(vault: Vault, record: AttackRecord) -> tuple[Picture, ...]:
         caption = f.tidy(str(entry.get("caption", "")), 300)
         uri, missing = "", ""
         if vault.check(Sha256(digest)):
-            uri = "data:image/png;base64," + base64.b64encode(vault.read(Sha256(digest))).decode()
+            png = vault.read(Sha256(digest))
+            shown = png if sharp else blurred(png, [tuple(box) for box in entry.get("boxes", [])])
+            uri = "data:image/png;base64," + base64.b64encode(shown).decode()
         else:
             missing = "The image is altered or missing in the vault; run: govtool evidence verify"
         found.append(Picture(name, caption, digest, missing, uri))

@@ -46,9 +46,20 @@ def build_report(
     by: str,
     organisation: Organisation,
     media: str = "pdf",
+    show_pictures: bool = False,
 ) -> Built:
     """Draw up and record in the caller's one transaction. The command line draws up in a reading one instead."""
-    built = draw_up(session, vault, kind, subject, now=now, by=by, organisation=organisation, media=media)
+    built = draw_up(
+        session,
+        vault,
+        kind,
+        subject,
+        now=now,
+        by=by,
+        organisation=organisation,
+        media=media,
+        show_pictures=show_pictures,
+    )
     record(session, built, now=now, by=by)
     return built
 
@@ -63,6 +74,7 @@ def draw_up(
     by: str,
     organisation: Organisation,
     media: str = "pdf",
+    show_pictures: bool = False,
 ) -> Built:
     """Draw up the document and keep it and its data in the vault. Reads the database only.
 
@@ -75,12 +87,13 @@ def draw_up(
         by: who has it drawn up.
         organisation: the controller.
         media: pdf or html.
+        show_pictures: whether reconstructed pictures, which are personal data, are shown instead of blurred.
 
     Returns:
         The document; its report row, and for a notice the draft's, are not recorded yet.
 
     Raises:
-        InputError: unknown kind or medium, or the subject does not resolve.
+        InputError: unknown kind or medium, the subject does not resolve, or the kind has no pictures to show.
         WorkError: a PDF was asked for and cannot be written on this machine.
     """
     if kind not in REPORTS:
@@ -88,7 +101,12 @@ def draw_up(
     if media not in MEDIA_TYPES:
         raise InputError(f"unknown format {media!r}", hint=f"one of {', '.join(MEDIA_TYPES)}")
     entry, report_id = REPORTS[kind], new_id("rep")
-    row, view = entry.build(session, vault, subject, report_id=report_id, now=now, by=by, organisation=organisation)
+    if show_pictures and not entry.pictures:
+        raise InputError(f"a {kind} has no pictures to show")
+    told = {"show_pictures": show_pictures} if entry.pictures else {}
+    row, view = entry.build(
+        session, vault, subject, report_id=report_id, now=now, by=by, organisation=organisation, **told
+    )
     attachment = _attachment(entry, view)
     document = draw(entry, view, attachment, created=now, media=media)
     report = Report(

@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 from datetime import datetime
@@ -51,6 +52,23 @@ def test_a_pdf_is_kept_recorded_and_found_genuine(session: Session, vault: Vault
     assert "bytes were changed" in rewritten.finding
     forged = verify_document(_rewritten(pdf.document, data=b'{"report": "%s"}' % row.id.encode()), session, vault)
     assert (forged.genuine, forged.report, forged.data_unchanged) == (False, row, False)
+
+
+def test_pictures_are_blurred_unless_somebody_says_otherwise_and_the_data_says_which(
+    session: Session, vault: Vault, now: datetime
+) -> None:
+    samples.model(session, vault, now)
+    samples.audit(session, vault, now)
+    told = {"now": now, "by": samples.BY, "organisation": samples.ORGANISATION, "media": "html"}
+    plain = service.build_report(session, vault, "assessment", "triage@1.2", **told)
+    shown = service.build_report(session, vault, "assessment", "triage@1.2", show_pictures=True, **told)
+    original = base64.b64encode(samples.png())
+    assert original not in plain.document
+    assert original in shown.document
+    assert (plain.view.pictures, shown.view.pictures) == ("blurred", "shown")
+    assert b"so they are blurred here" in plain.document
+    with pytest.raises(InputError, match="no pictures to show"):
+        service.draw_up(session, vault, "gdpr-article33", "inc-1", show_pictures=True, **told)
 
 
 def _rewritten(document: bytes, data: bytes | None = None) -> bytes:
