@@ -81,7 +81,7 @@ def run(
     if isinstance(found, NotTestable):
         return found
     case = Case.of(data, classes, found.inputs, bounds, rng)
-    opinions = panel.ask(data, case, bounds, shape, rng)
+    opinions = panel.ask(data, case, bounds, shape)
     return _result(method, target, data, params, shape, found, case, opinions)
 
 

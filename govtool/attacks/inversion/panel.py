@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from govtool.attacks.interface import AttackData, Features, FloatArray, Labels
-from govtool.attacks.inversion import judges
+from govtool.attacks.interface import AttackData, Features, FloatArray, Labels, Records
+from govtool.attacks.inversion import calibration, judges
+from govtool.attacks.inversion.calibration import Known
 from govtool.attacks.inversion.question import Bounds, Shape
 from govtool.estimate import Estimate
 
@@ -59,8 +60,8 @@ class Opinion:
     """One judge, how good it is, and what it made of the reconstructions."""
 
     judge: judges.Judge
-    real: Estimate
-    """Its cross-validated accuracy on evaluation records."""
+    real: Known
+    """How well it names real records."""
     rate: Estimate
     """The share of reconstructions it names rightly."""
     hits: int
@@ -72,24 +73,30 @@ class Opinion:
         return {
             "name": self.judge.name,
             "family": self.judge.family,
-            "real_accuracy": self.real.to_dict(),
+            "real_accuracy": self.real.accuracy.to_dict(),
+            "real_records": self.real.on,
             "rate": self.rate.to_dict(),
             "top_class": self.named.tolist(),
             "excluded": self.excluded,
         }
 
 
-def ask(data: AttackData, case: Case, bounds: Bounds, shape: Shape | None, rng: np.random.Generator) -> list[Opinion]:
+def ask(data: AttackData, case: Case, bounds: Bounds, shape: Shape | None) -> list[Opinion]:
     """Train the judges on the evaluation records and hear each of them, the unfit too, with the reason."""
     assert data.evaluation is not None
-    known = np.isin(data.evaluation.labels, case.labels)
-    units = _flat(bounds.to_units(data.evaluation.features[known]))
-    panel = judges.train_panel(units, data.evaluation.labels[known], shape, rng)
-    accuracies = judges.held_out_accuracy(units, data.evaluation.labels[known], shape, rng)
-    return [_hear(judge, case, real) for judge, real in zip(panel, accuracies, strict=True)]
+    units, labels = _known(data.evaluation, case, bounds)
+    panel = judges.panel_of(units, labels, shape)
+    real = calibration.knowledge(panel, units, labels, _known(data.members, case, bounds), shape)
+    return [_hear(judge, case, known) for judge, known in zip(panel, real, strict=True)]
 
 
-def _hear(judge: judges.Judge, case: Case, real: Estimate) -> Opinion:
+def _known(records: Records, case: Case, bounds: Bounds) -> tuple[FloatArray, Labels]:
+    """(n, features) units and labels of the records whose classes are judged."""
+    known = np.isin(records.labels, case.labels)
+    return _flat(bounds.to_units(records.features[known])), records.labels[known]
+
+
+def _hear(judge: judges.Judge, case: Case, real: Known) -> Opinion:
     misled = judge.rate(*case.calibration()[_SHIFTED])
     return Opinion(
         judge=judge,
@@ -97,7 +104,7 @@ def _hear(judge: judges.Judge, case: Case, real: Estimate) -> Opinion:
         rate=judge.rate(case.reconstructed, case.labels),
         hits=judge.hits(case.reconstructed, case.labels),
         named=judge.names(case.reconstructed),
-        excluded=judges.excluded(real, misled, 1 / len(case.labels)),
+        excluded=calibration.excluded(real.accuracy, misled, 1 / len(case.labels)),
     )
 
 

@@ -82,7 +82,9 @@ def test_the_detail_keeps_its_contract_and_can_be_stored_as_json(leaky: AttackRe
     assert {"evaluators", "calibration", "classes", "chance", "smallest_detectable", "figures"} <= set(leaky.detail)
     assert [entry["label"] for entry in leaky.detail["classes"]] == list(range(10))
     assert leaky.detail["smallest_detectable"] == pytest.approx(1 - 0.05**0.1)
-    assert {"name", "family", "real_accuracy", "rate", "top_class", "excluded"} == set(leaky.detail["evaluators"][0])
+    assert {"name", "family", "real_accuracy", "real_records", "rate", "top_class", "excluded"} == set(
+        leaky.detail["evaluators"][0]
+    )
 
 
 def test_the_class_mean_is_nearer_than_grey_is(leaky: AttackResult) -> None:
