@@ -1,7 +1,7 @@
 """Small real models and data for the attack tests: targets that wrap torch modules, references, digits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -9,7 +9,8 @@ import torch
 
 from govtool.access import Access, reachable
 from govtool.attacks import signals
-from govtool.attacks.interface import AttackData, Features, FloatArray, Labels, Records, References
+from govtool.attacks.interface import AttackData, Features, FloatArray, Labels, Records, References, Twins
+from govtool.attacks.inversion import halving
 from govtool.attacks.validity import Validity
 from govtool.errors import WorkError
 from govtool.estimate import Estimate
@@ -123,6 +124,18 @@ def digit_softmax(seed: int, *, trained: bool = True) -> tuple[TorchTarget, Atta
     if trained:
         fit(model, members.features, members.labels, 200)
     return TorchTarget(model, n_classes=10), AttackData(members, nonmembers, evaluation=evaluation)
+
+
+def digit_twins(data: AttackData, *, splits: int = 2, steps: int = 100) -> AttackData:
+    """The same with pairs of softmax models trained on disjoint halves of the members."""
+    members, pairs, halves = data.members, [], []
+    for number in range(splits):
+        half = halving.halved(members, np.random.default_rng(number))
+        torch.manual_seed(number)
+        models = [fit(torch.nn.Linear(64, 10), members.features[own], members.labels[own], steps) for own in half]
+        pairs.append(tuple(TorchTarget(model, n_classes=10) for model in models))
+        halves.append(half)
+    return replace(data, twins=Twins(pairs, halves, "softmax models on halves"))
 
 
 def mixed_records(n: int, rng: np.random.Generator) -> Records:

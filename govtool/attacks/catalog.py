@@ -3,7 +3,7 @@
 from govtool.access import Access
 from govtool.attacks.attribute import black_box, csmia, map_inference, white_box
 from govtool.attacks.interface import Attack
-from govtool.attacks.inversion import mi_face
+from govtool.attacks.inversion import mi_face, split_swap
 from govtool.attacks.membership import (
     augmentation,
     boundary,
@@ -166,6 +166,17 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.GRADIENTS,
         run=mi_face.run,
         params=frozenset({"shape", "pictures"}),
+    ),
+    "inversion_split_swap": Attack(
+        name="inversion_split_swap",
+        family="model_inversion",
+        summary="Is it the person or the photo? Judged by models trained on other records of the same classes.",
+        reference="Drawn as by Fredrikson, Jha & Ristenpart, CCS 2015; the swap of halves is govtool's own, docs/model-inversion.md",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.GRADIENTS,
+        run=split_swap.run,
+        needs_twins=True,
+        params=frozenset({"shape", "splits"}),
     ),
     "attribute_map": Attack(
         name="attribute_map",

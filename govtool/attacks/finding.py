@@ -22,9 +22,12 @@ class Finding:
     verdict: Verdict
     reason: str
     """One sentence for a reader, with the figures that decided."""
+    legal_weight: str = ""
+    """What a leak of this kind would mean for the law, in plain words; no legal advice."""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"question": self.question, "verdict": str(self.verdict), "reason": self.reason}
+        said = {"question": self.question, "verdict": str(self.verdict), "reason": self.reason}
+        return said | ({"legal_weight": self.legal_weight} if self.legal_weight else {})
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,17 @@ class Canaries:
 
 
 @dataclass(frozen=True)
+class Twins:
+    """Pairs of models trained by the target's recipe on disjoint halves of the members, each class alike in both halves."""
+
+    models: Sequence[tuple[Target, Target]]
+    halves: Sequence[tuple[Labels, Labels]]
+    """Of each pair, the row numbers of the members that one model and the other were trained on."""
+    how: str
+    """The recipe, in words."""
+
+
+@dataclass(frozen=True)
 class AttackData:
     """Everything an attack may be given. `population` is disjoint from members and non-members."""
 
@@ -153,6 +164,8 @@ class AttackData:
     claim: Claim | None = None
     worlds: PropertyWorlds | None = None
     """Models of two worlds, for property inference."""
+    twins: Twins | None = None
+    """For telling whether what is drawn shows a class or the very records trained on."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -233,6 +246,7 @@ class Attack:
     needs: Access
     run: RunAttack
     needs_references: bool = False
+    needs_twins: bool = False
     yields_to: frozenset[str] = frozenset()
     """Attacks that include or outdo this one: where one of them is run, this one is run only if the spec names it, so that
     nobody pays for more intervals than there are questions."""

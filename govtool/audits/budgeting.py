@@ -56,9 +56,12 @@ def settle(
         unable = tuple(name for name in plan.requested if attacks[name].needs_references)
         choice = replace(choice, left_out=unable)
     tell(str(choice))
+    # Twin models cost as much as references and are not in that price, so they are trained only for whoever names their test.
+    unpriced = {name for name in plan.requested if attacks[name].needs_twins and name not in (spec.attacks or {})}
+    without = {*choice.left_out, *unpriced}
     return replace(
         plan,
         spec=spec.model_copy(update={"references": choice.references}),
-        requested={name: given for name, given in plan.requested.items() if name not in choice.left_out},
+        requested={name: given for name, given in plan.requested.items() if name not in without},
         budget=choice,
     )

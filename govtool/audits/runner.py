@@ -16,6 +16,7 @@ from govtool.access import Access
 from govtool.attacks.catalog import ATTACKS
 from govtool.attacks.interface import Attack, AttackData, Outcome
 from govtool.attacks.inversion import assembly as inversion
+from govtool.attacks.inversion import split_swap
 from govtool.audits import attribute, budgeting, control, dp_control, factories
 from govtool.audits import engine as engines
 from govtool.audits import plan as plans
@@ -35,6 +36,7 @@ from govtool.audits.stage import (
     obstacle,
     set_up,
     share,
+    with_twins,
     with_worlds,
 )
 from govtool.audits.training import device as devices
@@ -101,7 +103,9 @@ def run_audit(
     began = runtime.monotonic()
     book = Book(open_write, vault, clock, by, new_id("run"))
     # Before the ledger is opened for writing: looking for a CUDA device imports torch, which takes seconds.
-    trains = spec.references > 0 or spec.property_ is not None
+    trains = (
+        spec.references > 0 or spec.property_ is not None or spec.attacks is None or split_swap.NAME in spec.attacks
+    )
     by_epochs = spec.recipe is not None and spec.recipe.by_epochs and trains
     device = devices.resolve(spec.device) if by_epochs else "cpu"
     stored = vault.put(spec_bytes)
@@ -154,7 +158,9 @@ def _each(
     book: Book, stage: Stage, attacks: Mapping[str, Attack], progress: Progress, engine: Engine
 ) -> list[AttackSummary]:
     hindered: dict[str, tuple[str, str] | None] = {
-        name: obstacle(stage, attack) if name in stage.plan.requested else ("not_requested", _unasked(stage.plan, name))
+        name: obstacle(stage, attack)
+        if name in stage.plan.requested
+        else ("not_requested", _unasked(stage.plan, attack))
         for name, attack in attacks.items()
     }
     hindered |= {
@@ -178,7 +184,7 @@ def _each(
             row = book.blank(attack.name, attack.family, status=hindrance[0], reason=hindrance[1], duration_s=0.0)
             book.add(row)
         else:
-            row = _one(book, stage, shared.get(attack.family), worlds, attack)
+            row = _one(book, stage, shared.get(attack.family), worlds, attack, progress)
         found.append(AttackSummary(row.id, name, row.family, row.status, row.reason, row.metrics, row.duration_s))
     progress("attacks", len(attacks), len(attacks))
     return found
@@ -207,20 +213,29 @@ def _superseded(
     return None
 
 
-def _unasked(plan: Plan, attack: str) -> str:
-    if plan.budget is not None and attack in plan.budget.left_out:
+def _unasked(plan: Plan, attack: Attack) -> str:
+    if plan.budget is not None and attack.name in plan.budget.left_out:
         return f"the budget of {plan.spec.budget} leaves no time for reference models"
+    if plan.budget is not None and attack.needs_twins and plan.spec.attacks is None:
+        return (
+            f"the budget of {plan.spec.budget} does not count the twin models it needs; name it in the spec to run it"
+        )
     return "the spec did not ask for it"
 
 
 def _one(
-    book: Book, stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack
+    book: Book,
+    stage: Stage,
+    shared: Shared | None,
+    worlds: Callable[[], AttackData],
+    attack: Attack,
+    progress: Progress,
 ) -> AttackRecord:
     """Run one attack and write down what came of it, whatever that is."""
     began = runtime.monotonic()
     before = stage.opened.http.counted() if stage.opened.http else {}
     try:
-        outcome, arrays = _run(stage, shared, worlds, attack)
+        outcome, arrays = _run(stage, shared, worlds, attack, progress)
         row = _result_row(book, stage, shared, attack, outcome, arrays, before, runtime.monotonic() - began)
         book.add(row)
     except Exception as error:  # noqa: BLE001 - one attack of many: the failure is stored as data
@@ -232,9 +247,11 @@ def _one(
 
 
 def _run(
-    stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack
+    stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack, progress: Progress
 ) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
+    if attack.needs_twins:
+        return _swapped(stage, attack, params, progress), {"seed": seed}
     if attack.family == INVERSION and stage.plan.spec.positive_control and stage.records.evaluation is not None:
         params["positive_control"] = inversion.control(
             attack.run, stage.target.access, stage.asked, params, runtime.rng(seed, f"{attack.name}-control")
@@ -254,6 +271,14 @@ def _run(
             shared.control, attack, params, runtime.rng(seed, f"{attack.name}-control")
         )
     return attack.run(stage.target, shared.data, params, runtime.rng(seed, attack.name)), shared.arrays
+
+
+def _swapped(stage: Stage, attack: Attack, params: dict[str, Any], progress: Progress) -> Outcome:
+    seed = stage.plan.spec.seed
+    asked = with_twins(stage, progress, params)
+    if stage.plan.spec.positive_control:
+        params["positive_control"] = split_swap.control(asked, params, runtime.rng(seed, f"{attack.name}-control"))
+    return attack.run(stage.target, asked, params, runtime.rng(seed, attack.name))
 
 
 def _result_row(

@@ -13,7 +13,7 @@
     evaluation: strangers@1                # records the target never saw, for training the judges of inversion
     public: faces-of-others@1              # what anyone could have: the prior of an attacker who draws; labels do not matter
     sensitive: [{column: sex, values: {female: 0, male: 1}}]      # for attribute inference: see audits/sensitive_spec.py
-    recipe: {factory: mlp, factory_params: {hidden: [128]}, epochs: 150}    # how the target was trained
+    recipe: {factory: mlp, factory_params: {hidden: [128]}, epochs: 150}    # how the target was trained: references, twins
     references: 8                          # models trained by that recipe, in pairs
     property: {column: 3, value: 1, worlds: [0.3, 0.7]}     # for property inference: see audits/property_spec.py
     device: auto                           # where they train: cuda where there is one; or cpu, or cuda

@@ -20,6 +20,7 @@ from govtool.audits import (
     halves,
     reference_evidence,
     references,
+    twins,
     world_design,
     worlds,
 )
@@ -213,6 +214,7 @@ def obstacle(stage: Stage, attack: Attack) -> tuple[str, str] | None:
     if attack.family == attribute.FAMILY:
         return attribute.obstacle(stage)
     reason = (_no_references(stage) if attack.needs_references else "") or _mixed(stage, attack)
+    reason = reason or (twins.impossible(stage.plan.recipe, stage.records.members) if attack.needs_twins else "")
     if attack.alters_records and stage.opened.scores is not None:
         reason = reason or "only exported scores are here, so no altered record can be asked about"
     return ("not_testable", reason) if reason else None
@@ -358,3 +360,25 @@ def with_worlds(stage: Stage, progress: Progress, engine: Engine, *, weights: bo
         device=plan.device,
     )
     return replace(stage.asked, worlds=trained)
+
+
+def with_twins(stage: Stage, progress: Progress, params: Mapping[str, Any]) -> AttackData:
+    """What the split-swap test gets: the records, and pairs of models trained on halves of the members.
+
+    Raises:
+        InputError: the recipe does not fit.
+        WorkError: a recipe's own function failed.
+        MissingExtraError: torch is not installed.
+    """
+    plan, members = stage.plan, stage.records.members
+    assert plan.recipe is not None
+    trained = twins.train(
+        plan.recipe,
+        members,
+        stage.target.n_classes,
+        count=twins.splits(params, twins.classes_in_both(members)),
+        seed=plan.spec.seed,
+        device=plan.device,
+        progress=lambda done, total: progress("twin models", done, total),
+    )
+    return replace(stage.asked, twins=trained)

@@ -37,6 +37,8 @@ MetricName = Literal[
     "attribute.excess",
     "attribute.precision_at_decision_gap",
     "inversion.identification_rate",
+    "inversion.swap_advantage",
+    "inversion.nearest_is_training",
     "property.accuracy",
 ]
 SyntheticMetric = Literal["synthetic.singling_out_risk", "synthetic.linkability_risk", "synthetic.inference_risk"]
@@ -62,12 +64,20 @@ class MetricCheck(Strict):
     metric: MetricName
     op: Literal["<"]
     value: Fraction
+    fails_from: Fraction | None = None
+    """The figure must surely reach this to fail; by default `value`. In between nothing is decided."""
     confidence: Fraction
     min_n: Annotated[int, Field(ge=1)]
     """Records of each class (members, non-members); for inversion, classes; for property inference, test models."""
     max_age: Duration
 
     _confidence = field_validator("confidence")(_means_something)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "MetricCheck":
+        if self.fails_from is not None and self.fails_from < self.value:
+            raise ValueError("'fails_from' lies below 'value': a figure between them would both pass and fail")
+        return self
 
 
 class TestedCheck(Strict):
@@ -154,10 +164,21 @@ class Rule(Strict):
     id: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{1,39}$")]
     title: Text
     severity: Severity
+    while_open: Literal["warn", "info"] | None = None
+    """What the rule counts as while it is neither met nor broken, where that is less than its severity."""
     when: When = When()
     check: Check
     why: Text
     cite: tuple[Text, ...] = ()
+
+    @model_validator(mode="after")
+    def _less_while_open(self) -> "Rule":
+        order = ("info", "warn", "block")
+        if self.while_open is not None and order.index(self.while_open) >= order.index(self.severity):
+            raise ValueError(
+                f"'while_open' is for counting less than severity {self.severity!r} while nothing is decided"
+            )
+        return self
 
 
 class Policy(Strict):

@@ -33,12 +33,20 @@ def explain(policy: Policy, rule: Rule, levels: Levels) -> str:
         "",
         f"Asks:     {requirement(rule.check)}",
         f"Of:       {condition(rule.when, levels)}",
-        f"If not:   {SEVERITY[rule.severity]}",
+        f"If not:   {_if_not(rule)}",
         f"Why:      {' '.join(rule.why.split())}",
         f"Rests on: {'; '.join(rule.cite) or 'nothing is cited'}",
         f"Stands in {policy.id} {policy.version} ({policy.mode}, from {policy.effective_from}), owned by {policy.owner}.",
     ]
     return "\n".join(lines)
+
+
+def _if_not(rule: Rule) -> str:
+    if rule.while_open is None:
+        return SEVERITY[rule.severity]
+    broken = "The model may not ship" if rule.severity == "block" else "It is a condition on the approval"
+    still = {"warn": "that is a condition on the approval and stops nothing", "info": "it does not count"}
+    return f"{broken} if it is surely broken. While it is neither met nor surely broken, {still[rule.while_open]}."
 
 
 def condition(when: When, levels: Levels) -> str:
@@ -67,7 +75,7 @@ def requirement(check: Check) -> str:  # noqa: PLR0911 - one for each kind
                 f"{metric.setting}, an attacker {metric.does} fewer than {check.value * 100:.6g} of 100 {metric.unit}. This must be "
                 f"shown at {percent(check.confidence)} confidence over all attacks together (two-sided interval), on at least "
                 f"{check.min_n:,} {metric.counted}{' of each kind' if metric.counted == 'records' else ''}, by tests no older "
-                f"than {duration_words(check.max_age)}."
+                f"than {duration_words(check.max_age)}.{_fails_from(check)}"
             )
         case TestedCheck():
             age = f", not longer ago than {duration_words(check.max_age)}" if check.max_age else ""
@@ -103,3 +111,9 @@ def _listing(items: tuple[str, ...]) -> str:
 
 def _either(items: tuple[str, ...]) -> str:
     return " or ".join(str(item).replace("_", " ") for item in items)
+
+
+def _fails_from(check: MetricCheck) -> str:
+    if check.fails_from is None:
+        return ""
+    return f" It is broken only where the figure is surely {check.fails_from * 100:.6g} or more."

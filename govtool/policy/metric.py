@@ -46,7 +46,8 @@ def check_metric(facts: Facts, check: MetricCheck, rule: Rule, now: datetime) ->
     """FAIL if any lower bound reaches the limit, PASS if every upper bound stays below it, otherwise not decided."""
     metric = METRICS[check.metric]
     limit = (check.op, check.value)
-    counting = standing(facts, metric.family, check.max_age, now)
+    every = standing(facts, metric.family, check.max_age, now)
+    counting = [attack for attack in every if metric.measured_by(attack.attack)]
     attempted = [attack for attack in counting if attack.status not in NEVER_TRIED]
     if not attempted:
         return result.of(rule, Verdict.NOT_RUN, _nobody_tested(metric, counting), limit=limit, evidence=_ids(counting))
@@ -90,10 +91,11 @@ def _judge(
         estimate, problem = _estimate(attack, metric, level)
     except ValueError as error:
         return Judged(attack, Verdict.ERROR, f"The record of {attack.attack} contradicts itself: {error}.")
-    if estimate is not None and estimate.low >= check.value:
+    fails_from = check.value if check.fails_from is None else check.fails_from
+    if estimate is not None and estimate.low >= fails_from:
         # A leak found is a leak, however old the test, however weak its attacker and however few the records.
         who, guess = words.attacker(attack.access), _guess(attack, metric)
-        sentence = words.above(metric, who, estimate.value, estimate.low, guess, check.value, check.confidence)
+        sentence = words.above(metric, who, estimate.value, estimate.low, guess, fails_from, check.confidence)
         return Judged(attack, Verdict.FAIL, sentence, estimate)
     problem = _too_few(attack, metric, estimate, check.min_n) or problem
     if estimate is None or problem:
@@ -218,7 +220,7 @@ def _at_level(attack: AttackFact, stored: Estimate | None, metric: Metric, level
     )
 
 
-_WIDENED = ("DeLong", "Clopper-Pearson", "Paired score interval")
+_WIDENED = ("DeLong", "Clopper-Pearson", "Paired score interval", "Bootstrap over classes")
 """Methods whose limits lie no further from the value than in proportion to z squared as the confidence grows."""
 
 

@@ -15,7 +15,7 @@ class RuleResult:
     id: str
     title: str
     severity: Severity
-    """What counts: the rule's own severity, softened by the mode of its policy."""
+    """What counts: the rule's own severity, or what it says of an open question; softened by the mode of its policy."""
     verdict: Verdict
     sentence: str
     why: str
@@ -52,7 +52,10 @@ class RuleResult:
 
 def of(rule: Rule, verdict: Verdict, sentence: str, **more: Any) -> RuleResult:
     """A result for `rule` as it stands in the policy."""
-    return RuleResult(rule.id, rule.title, rule.severity, verdict, sentence, rule.why, rule.cite, **more)
+    severity = rule.severity
+    if rule.while_open is not None and verdict not in (Verdict.PASS, Verdict.FAIL):
+        severity = rule.while_open
+    return RuleResult(rule.id, rule.title, severity, verdict, sentence, rule.why, rule.cite, **more)
 
 
 def soften(result: RuleResult, mode: Mode) -> RuleResult:

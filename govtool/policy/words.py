@@ -23,6 +23,14 @@ class Metric:
     unit: str
     counted: str
     """What n counts."""
+    attacks: frozenset[str] = frozenset()
+    """The attacks of the family that measure it and nothing else of the family; empty: all that measure nothing else."""
+
+    def measured_by(self, attack: str) -> bool:
+        """Whether an attack of the family is about this question: one about another of its questions decides nothing here."""
+        if self.attacks:
+            return attack in self.attacks
+        return not any(attack in other.attacks for other in METRICS.values() if other.family == self.family)
 
 
 METRICS: dict[str, Metric] = {
@@ -91,6 +99,30 @@ METRICS: dict[str, Metric] = {
         does_not="could not reconstruct a recognisable example for",
         unit="classes that the model tells apart",
         counted="classes",
+    ),
+    "inversion.swap_advantage": Metric(
+        family="model_inversion",
+        key="swap_advantage",
+        baseline=0.0,
+        question="whether what is drawn from the model shows records that it was trained on, and not their class alone",
+        setting="Had such a model been trained on other records of the same classes",
+        does="would lose",
+        does_not="would lose no",
+        unit="points of likeness to these records",
+        counted="classes",
+        attacks=frozenset({"inversion_split_swap"}),
+    ),
+    "inversion.nearest_is_training": Metric(
+        family="model_inversion",
+        key="nearest_is_training",
+        baseline=0.5,
+        question="whether what is drawn from the model shows records that it was trained on, and not their class alone",
+        setting="Comparing drawings with records that such a model was trained on and with as many others of the same class",
+        does="draws what is most like one trained on in",
+        does_not="could not draw what is most like one trained on in",
+        unit="cases",
+        counted="independent drawings",
+        attacks=frozenset({"inversion_split_swap"}),
     ),
     "property.accuracy": Metric(
         family="property_inference",

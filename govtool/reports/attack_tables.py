@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view
+from govtool.reports import attribute_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Badge, Grid
@@ -111,10 +111,12 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         *_worth(detail.get("ppv")),
         *_risk(detail.get("risk")),
         *attribute_view.grids(detail),
+        *swap_view.grids(detail),
     )
 
 
 QUESTIONS = {
+    "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
     "attribute_inferable": "Can the attribute be inferred of people in the training data?",
 }
 """Of `govtool.attacks.finding`, as a reader meets them; others read by their own name."""
@@ -124,16 +126,19 @@ def _findings(findings: Any) -> list[Grid]:
     """The questions that the attack answers, by the limits of its own; what may ship is decided by a policy."""
     if not isinstance(findings, list) or not findings:
         return []
+    weighed = any(one.get("legal_weight") for one in findings)
     rows = tuple(
         (
             QUESTIONS.get(one["question"], f.tidy(str(one["question"]).replace("_", " ").capitalize(), 80)),
             f.tidy(str(one["verdict"]), 20),
             f.tidy(str(one["reason"]), 400),
+            *([f.tidy(str(one.get("legal_weight", "")))] if weighed else []),
         )
         for one in findings
     )
     note = "By the usual limits of each question, which stand beside the figures; your own limits are those of your policy."
-    return [Grid("What it answers", note, ("Question", "Answer", "Why"), rows)]
+    columns = ("Question", "Answer", "Why", *(["What a leak would mean; no legal advice"] if weighed else []))
+    return [Grid("What it answers", note, columns, rows)]
 
 
 def _parts(parts: Any) -> list[Grid]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, property_view
+from govtool.reports import attribute_view, property_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_tables import Control, RocRow, controls, estimate_of, grids, roc_rows
 from govtool.reports.attack_words import METRICS, attack_title, family_title, metric_label, status_badge
@@ -76,6 +76,8 @@ def _finding(record: AttackRecord) -> tuple[str, bool]:
         return f.tidy(str(record.detail["statement"])), claim.get("outcome") == "contradicted"
     name, estimate, baseline = head
     if name == "excess" and (found := attribute_view.finding(record, estimate)) is not None:
+        return found
+    if (found := swap_view.finding(record)) is not None:
         return found
     label = metric_label(name)
     label = label[0].lower() + label[1:]

@@ -23,6 +23,7 @@ TITLES = {
     "rmia_online": "RMIA, online",
     "rmia_offline": "RMIA, offline",
     "mi_face": "Model inversion by gradient descent (MI-FACE)",
+    "inversion_split_swap": "Model inversion: the class or the record (split swap)",
     "attribute_map": "Attribute inference from labels by Bayes' rule (MAP)",
     "attribute_bayes": "Attribute inference from confidence by Bayes' rule",
     "attribute_csmia": "Attribute inference from confidence by cases (CSMIA)",
@@ -54,6 +55,9 @@ METRICS = {
     "accuracy_members": "Right answers in the training data",
     "accuracy_nonmembers": "Right answers outside",
     "identification_rate": "Identification rate (median of the panel)",
+    "swap_advantage": "Likeness to the records trained on beyond likeness to others",
+    "nearest_is_training": "Nearest record is one trained on",
+    "identity_signal": "Likeness to unseen records of the class beyond other classes",
     "world_accuracy": "Models whose world is named correctly",
     "world_auc": "Area under the ROC curve, one world against the other",
 }

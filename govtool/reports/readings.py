@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
-from govtool.reports import attribute_view, property_view
+from govtool.reports import attribute_view, property_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_tables import estimate_of
 from govtool.reports.attack_words import attack_title
@@ -28,6 +28,7 @@ def readings(records: Sequence[AttackRecord]) -> tuple[Reading, ...]:
         _tpr,
         _roc,
         _identification,
+        _swap,
         _excess,
         _precision,
         _worlds,
@@ -113,6 +114,11 @@ def _identification(record: AttackRecord) -> Reading | None:
         f"not the model, named the right class for {f.percent(estimate.value, fixed=True)} of them (the median judge).{guess} A recovered class "
         "is a person only where a class stands for one person; a likeness of the class average is not a copy of a record.",
     )
+
+
+def _swap(record: AttackRecord) -> Reading | None:
+    text = swap_view.reading(record)
+    return Reading("Likeness to the records trained on beyond likeness to others", text) if text else None
 
 
 def _worlds(record: AttackRecord) -> Reading | None:

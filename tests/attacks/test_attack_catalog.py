@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import property_worlds
 import pytest
-from attack_worlds import FINE, digit_softmax, planted
+from attack_worlds import FINE, digit_softmax, digit_twins, planted
 
 from govtool.access import Access, reachable
 from govtool.attacks.catalog import ATTACKS
@@ -23,6 +23,7 @@ from govtool.attacks.interface import (
     Sensitive,
 )
 from govtool.attacks.inversion import assembly
+from govtool.audits import twins
 
 FAMILIES = {
     "membership_inference",
@@ -42,6 +43,8 @@ def run(name: str, access: frozenset[Access]) -> Outcome:
     shown = {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
     target, data = digit_softmax(3) if inverts else planted()
     target = type(target)(target.model, access, target.n_classes)
+    if ATTACKS[name].needs_twins:
+        data = digit_twins(data)
     if ATTACKS[name].family == "attribute_inference":
         data = replace(data, sensitive=(Sensitive("first", (0,)),))
     if ATTACKS[name].family == "differential_privacy":
@@ -115,7 +118,11 @@ def names_read(source: str) -> set[str]:
 def test_an_attack_lists_every_parameter_it_reads_and_no_other(name: str) -> None:
     """So that a spec with {shapee: [8, 8]} can be refused instead of being run as a table."""
     source = inspect.getsource(sys.modules[ATTACKS[name].run.__module__])
-    if ATTACKS[name].family == "model_inversion":
+    if ATTACKS[name].needs_twins:
+        source += inspect.getsource(assembly.picture_shape) + inspect.getsource(
+            twins
+        )  # as many as asked are trained there
+    elif ATTACKS[name].family == "model_inversion":
         source += inspect.getsource(assembly)
     assert ATTACKS[name].params == names_read(source) - FILLED_IN_BY_THE_AUDIT
 

@@ -75,7 +75,7 @@ def run(
         return NotTestable(
             f"only {len(classes)} classes have {FEWEST_RECORDS} evaluation records and a member; two are needed"
         )
-    shape = _shape(data, params)
+    shape = picture_shape(data, params)
     bounds = Bounds.of(data.evaluation.features, image=shape is not None)
     found = method.search(target, Question(classes, bounds, shape, data.public), params, rng)
     if isinstance(found, NotTestable):
@@ -102,7 +102,7 @@ def control(
     Raises:
         InputError: the shape does not fit the features.
     """
-    shape = _shape(data, params)
+    shape = picture_shape(data, params)
     model = planted.softmax(data.members, Bounds.of(data.members.features, image=shape is not None))
     how = f"softmax regression trained on the {len(data.members)} members, to {model.accuracy:.1%} training accuracy"
     asked = {name: value for name, value in params.items() if name != "positive_control"} | {"pictures": False}
@@ -126,7 +126,7 @@ def _judgeable(data: AttackData, n_classes: int) -> Labels:
     return np.flatnonzero((seen >= FEWEST_RECORDS) & (held > 0)).astype(np.int64)
 
 
-def _shape(data: AttackData, params: Mapping[str, Any]) -> Shape | None:
+def picture_shape(data: AttackData, params: Mapping[str, Any]) -> Shape | None:
     """The image shape: asked for, or plain from (n, height, width) or (n, 1 or 3, height, width) features; None for a table."""
     record = data.members.features.shape[1:]
     given = params.get("shape")

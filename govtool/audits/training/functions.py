@@ -29,11 +29,30 @@ def train(
         InputError: there is no such function.
         WorkError: it failed, or, when asked, the model does not answer as it must.
     """
+    return partial(_ask, recipe.function, _called(recipe, features, labels, seed), n_classes)
+
+
+def module(recipe: Recipe, features: Features, labels: Labels, seed: int) -> Any:
+    """The torch module that the function trains, in evaluation mode, for attacks that go through the weights.
+
+    Raises:
+        InputError: there is no such function.
+        WorkError: it failed, or returned something else.
+    """
+    model = _called(recipe, features, labels, seed)
+    if not (hasattr(model, "state_dict") and callable(model)):
+        raise WorkError(
+            f"the recipe's function {recipe.function} returned {type(model).__name__}, which has no gradients",
+            hint="only a torch module can be inverted through its weights",
+        )
+    return model.eval()
+
+
+def _called(recipe: Recipe, features: Features, labels: Labels, seed: int) -> Any:
     function = factories.imported(recipe.function)
     own_seed = int(runtime.rng(seed, "function").integers(2**31))
     with _blamed(recipe.function):
-        model = function(features, labels, own_seed, **recipe.params)
-    return partial(_ask, recipe.function, model, n_classes)
+        return function(features, labels, own_seed, **recipe.params)
 
 
 def _ask(name: str, model: Any, n_classes: int, asked: Features) -> FloatArray:

@@ -35,6 +35,7 @@ recipe:
 attacks:
   combined: {{}}
   mi_face: {{shape: [8, 8]}}
+  inversion_split_swap: {{shape: [8, 8], splits: 2}}
 seed: 7
 """
 

@@ -209,7 +209,7 @@ def test_a_table_is_attacked_without_a_picture() -> None:
 )
 def test_only_what_is_a_picture_is_taken_for_one(record: tuple, params: dict, shape: tuple | None) -> None:
     data = AttackData(Records(np.zeros((2, *record), np.float32), np.zeros(2, int)), planted()[1].nonmembers)
-    assert assembly._shape(data, params) == shape
+    assert assembly.picture_shape(data, params) == shape
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
