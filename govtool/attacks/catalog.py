@@ -3,7 +3,7 @@
 from govtool.access import Access
 from govtool.attacks.attribute import black_box, csmia, map_inference, white_box
 from govtool.attacks.interface import Attack
-from govtool.attacks.inversion import mi_face, split_swap
+from govtool.attacks.inversion import ensemble, mi_face, split_swap
 from govtool.attacks.membership import (
     augmentation,
     boundary,
@@ -177,6 +177,17 @@ ATTACKS: dict[str, Attack] = {
         run=split_swap.run,
         needs_twins=True,
         params=frozenset({"shape", "splits"}),
+    ),
+    "inversion_ensemble": Attack(
+        name="inversion_ensemble",
+        family="model_inversion",
+        summary="What do several models of the same people show of each class together, and is it more than one alone shows?",
+        reference="Wang & Kurz, WACV 2022, arXiv 2111.03702",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.GRADIENTS,
+        run=ensemble.run,
+        needs_companions=True,
+        params=frozenset({"shape", "pictures", "space", "response", "steps"}),
     ),
     "attribute_map": Attack(
         name="attribute_map",

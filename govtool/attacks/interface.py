@@ -145,6 +145,17 @@ class Twins:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """Another model of the same people, attacked together with the target."""
+
+    name: str
+    target: Target | str
+    """As its own deployment exposes it; or why it could not be opened."""
+    classes: Labels
+    """(classes of the target,): which class of its own each of them is, -1 where that is not known."""
+
+
+@dataclass(frozen=True)
 class AttackData:
     """Everything an attack may be given. `population` is disjoint from members and non-members."""
 
@@ -166,6 +177,8 @@ class AttackData:
     """Models of two worlds, for property inference."""
     twins: Twins | None = None
     """For telling whether what is drawn shows a class or the very records trained on."""
+    companions: tuple[Companion, ...] = ()
+    """Other models of the same people, for ensemble inversion."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -247,6 +260,7 @@ class Attack:
     run: RunAttack
     needs_references: bool = False
     needs_twins: bool = False
+    needs_companions: bool = False
     yields_to: frozenset[str] = frozenset()
     """Attacks that include or outdo this one: where one of them is run, this one is run only if the spec names it, so that
     nobody pays for more intervals than there are questions."""

@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,8 +13,9 @@ from govtool.access import Access, reachable
 from govtool.attacks.interface import Attack
 from govtool.attacks.inversion import split_swap
 from govtool.attacks.privacy.canary_audit import FAMILY as PRIVACY
-from govtool.audits import data, dp_canaries, halves, twins
+from govtool.audits import companions, data, dp_canaries, halves, twins
 from govtool.audits.budget import Choice
+from govtool.audits.companions import Company
 from govtool.audits.data import Source
 from govtool.audits.dp_canaries import Sealed
 from govtool.audits.recipe import Recipe
@@ -62,6 +63,8 @@ class Plan:
     canaries: Sealed | None = None
     budget: Choice | None = None
     """What a budget came to; the references and attacks above are then its choice."""
+    company: Company = field(default_factory=Company)
+    """Other models of the same people."""
 
     @property
     def unit(self) -> str:
@@ -95,6 +98,7 @@ class Plan:
             "exposed": None if self.exposed is None else sorted(self.exposed),
             "records": {group: [source.to_dict() for source in found] for group, found in self.sources.items()},
             "counts": {group: sum(len(source.rows) for source in found) for group, found in self.sources.items()},
+            "ensemble": self.company.to_dict() if self.spec.ensemble else None,
             "sensitive": [one.model_dump(exclude_defaults=True) for one in self.spec.sensitive],
             "recipe": self.recipe.model_dump() if self.recipe else None,
             "references": self.spec.references if self.recipe else 0,
@@ -152,6 +156,7 @@ def make(
         spec,
         device,
         dp_canaries.find(session, spec.canaries, version, vault) if spec.canaries else None,
+        company=companions.find(session, version, spec),
     )
 
 

@@ -111,7 +111,8 @@ def run_audit(
     stored = vault.put(spec_bytes)
     with open_write() as session:
         plan = plans.make(session, ref, spec, attacks, vault, device)
-        named = [plan.recipe.factory, plan.recipe.function] if plan.recipe else []
+        named = [one.version.factory for one in plan.company.planned]
+        named += [plan.recipe.factory, plan.recipe.function] if plan.recipe else []
         factories.vouch([plan.version.factory if plan.endpoint is None else None, *named], trust_factory)
     given, found = settings.environment(environ), list[AttackSummary]()
     try:

@@ -12,6 +12,7 @@
     population: other-patients@1           # same kind of people, disjoint from both; some attacks need it
     evaluation: strangers@1                # records the target never saw, for training the judges of inversion
     public: faces-of-others@1              # what anyone could have: the prior of an attacker who draws; labels do not matter
+    ensemble: [other@1]                    # other models of the same people, attacked together: see audits/companion_spec.py
     sensitive: [{column: sex, values: {female: 0, male: 1}}]      # for attribute inference: see audits/sensitive_spec.py
     recipe: {factory: mlp, factory_params: {hidden: [128]}, epochs: 150}    # how the target was trained: references, twins
     references: 8                          # models trained by that recipe, in pairs
@@ -44,6 +45,7 @@ from pydantic import (
 from govtool import yamlfile
 from govtool.attacks.interface import Attack, Claim
 from govtool.audits import budget as budgets
+from govtool.audits.companion_spec import Ensemble
 from govtool.audits.property_spec import Property
 from govtool.audits.recipe import Recipe
 from govtool.audits.sensitive_spec import SensitiveAttribute
@@ -194,6 +196,8 @@ class AuditSpec(BaseModel):
     population: Sources = []
     evaluation: Sources = []
     public: Sources = []
+    ensemble: Ensemble = []
+    """Other models of the same people, attacked together with the target."""
     sensitive: list[SensitiveAttribute] = Field(default=[], max_length=10)
     recipe: Recipe | None = None
     references: int = Field(default=8, ge=0, le=1024)

@@ -14,6 +14,7 @@ from govtool.attacks.membership.answers import Answers
 from govtool.attacks.property.assembly import NOT_ASKED
 from govtool.audits import (
     attribute,
+    companions,
     control,
     data,
     dp_canaries,
@@ -142,7 +143,13 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
             trust_pickle=trust_pickle,
         )
     try:
-        return _looked_at(plan, opened, records, promised)
+        stage = _looked_at(plan, opened, records, promised)
+        if not plan.company.planned or opened.scores is not None:
+            return stage
+        joined = companions.open_all(
+            plan.company, vault, members, stage.target.n_classes, environ=environ, trust_pickle=trust_pickle
+        )
+        return replace(stage, asked=replace(stage.asked, companions=joined))
     except BaseException:
         opened.closing()
         raise
@@ -209,10 +216,10 @@ def obstacle(stage: Stage, attack: Attack) -> tuple[str, str] | None:
         return "not_applicable", f"the attack needs {needs}, and {stage.plan.scene} exposes only: {shown}"
     if reason := probe.unmet(stage.exposed, stage.seen, needs):
         return "not_testable", reason
-    if attack.family == PROPERTY:
-        return _no_worlds(stage)
-    if attack.family == attribute.FAMILY:
-        return attribute.obstacle(stage)
+    if attack.needs_companions and (found := companions.obstacle(stage.plan.company, stage.plan.spec)):
+        return found
+    if attack.family in (PROPERTY, attribute.FAMILY):
+        return _no_worlds(stage) if attack.family == PROPERTY else attribute.obstacle(stage)
     reason = (_no_references(stage) if attack.needs_references else "") or _mixed(stage, attack)
     reason = reason or (twins.impossible(stage.plan.recipe, stage.records.members) if attack.needs_twins else "")
     if attack.alters_records and stage.opened.scores is not None:

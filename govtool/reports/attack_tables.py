@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, swap_view
+from govtool.reports import attribute_view, ensemble_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Badge, Grid
@@ -107,6 +107,7 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
     return (
         *_findings(detail.get("findings")),
         *found,
+        *ensemble_view.grids(detail),
         *_parts(detail.get("parts")),
         *_worth(detail.get("ppv")),
         *_risk(detail.get("risk")),

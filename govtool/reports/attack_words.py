@@ -24,6 +24,7 @@ TITLES = {
     "rmia_offline": "RMIA, offline",
     "mi_face": "Model inversion by gradient descent (MI-FACE)",
     "inversion_split_swap": "Model inversion: the class or the record (split swap)",
+    "inversion_ensemble": "Model inversion through several models of the same people",
     "attribute_map": "Attribute inference from labels by Bayes' rule (MAP)",
     "attribute_bayes": "Attribute inference from confidence by Bayes' rule",
     "attribute_csmia": "Attribute inference from confidence by cases (CSMIA)",

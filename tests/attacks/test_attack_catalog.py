@@ -4,6 +4,7 @@ import ast
 import inspect
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import property_worlds
@@ -17,6 +18,7 @@ from govtool.attacks.interface import (
     AttackResult,
     Canaries,
     Claim,
+    Companion,
     NotApplicable,
     Outcome,
     Records,
@@ -40,11 +42,16 @@ def run(name: str, access: frozenset[Access]) -> Outcome:
     if ATTACKS[name].family == "property_inference":
         return run_property(name, access)
     inverts = ATTACKS[name].family == "model_inversion"
-    shown = {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
+    shown: dict[str, dict[str, Any]] = (
+        {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
+    )
     target, data = digit_softmax(3) if inverts else planted()
     target = type(target)(target.model, access, target.n_classes)
     if ATTACKS[name].needs_twins:
         data = digit_twins(data)
+    if ATTACKS[name].needs_companions:
+        data = replace(data, companions=(Companion("second@1", target, np.arange(10)),))
+        shown[name] |= {"steps": 5}
     if ATTACKS[name].family == "attribute_inference":
         data = replace(data, sensitive=(Sensitive("first", (0,)),))
     if ATTACKS[name].family == "differential_privacy":

@@ -23,7 +23,7 @@ from govtool.attacks.interface import (
     RunAttack,
     Target,
 )
-from govtool.attacks.inversion import montage, panel, planted
+from govtool.attacks.inversion import gain, montage, panel, planted
 from govtool.attacks.inversion.panel import Case, Opinion
 from govtool.attacks.inversion.question import Bounds, Question, Reconstructions, Search, Shape
 from govtool.errors import InputError
@@ -82,6 +82,11 @@ def run(
         return found
     case = Case.of(data, classes, found.inputs, bounds, rng)
     opinions = panel.ask(data, case, bounds, shape)
+    if found.alone:
+        compared = gain.report(case, opinions, found.alone, bounds)
+        found = replace(
+            found, detail={**found.detail, "ensemble": compared}, caveats=(*found.caveats, compared["reading"])
+        )
     return _result(method, target, data, params, shape, found, case, opinions)
 
 
@@ -103,9 +108,11 @@ def control(
         InputError: the shape does not fit the features.
     """
     shape = picture_shape(data, params)
-    model = planted.softmax(data.members, Bounds.of(data.members.features, image=shape is not None))
+    bounds = Bounds.of(data.members.features, image=shape is not None)
+    model = planted.softmax(data.members, bounds)
     how = f"softmax regression trained on the {len(data.members)} members, to {model.accuracy:.1%} training accuracy"
     asked = {name: value for name, value in params.items() if name != "positive_control"} | {"pictures": False}
+    data = replace(data, companions=tuple(planted.companion(one, data.members, bounds) for one in data.companions))
     found = attack(replace(model, access=access), data, asked, rng)
     if not isinstance(found, AttackResult):
         return {"passed": False, "how": f"{how}; the attack could not be run on it: {found.reason}", "rate": None}

@@ -6,13 +6,13 @@ is in the weights even where labels are noisy. (Measured on the digits with half
 judge names 8 to 10 of 10; with a tenth of the penalty 4 to 6.)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from govtool.access import Access, reachable
-from govtool.attacks.interface import Features, FloatArray, Labels, Records
+from govtool.attacks.interface import Companion, Features, FloatArray, Labels, Records
 from govtool.attacks.inversion.question import Bounds
 from govtool.attacks.optimizer import Optimizer
 
@@ -87,6 +87,17 @@ def softmax(records: Records, bounds: Bounds) -> Planted:
         losses.append(float(loss.detach()))
     planted = Planted(model.eval(), classes)
     return Planted(model, classes, float((planted.labels(records.features) == records.labels).mean()))
+
+
+def companion(real: Companion, members: Records, bounds: Bounds) -> Companion:
+    """What stands in for another model of an ensemble: it learnt the members under the classes that one knows them by."""
+    if isinstance(real.target, str):
+        return real
+    known = real.classes[members.labels] >= 0
+    if not known.any():
+        return real
+    learnt = Records(members.features[known], real.classes[members.labels[known]])
+    return replace(real, target=replace(softmax(learnt, bounds), access=real.target.access))
 
 
 def _settled(losses: list[float]) -> bool:

@@ -68,6 +68,8 @@ class Reconstructions:
     detail: Mapping[str, Any] = field(default_factory=dict)
     """JSON: what it took, such as queries."""
     caveats: tuple[str, ...] = ()
+    alone: Mapping[str, Features] = field(default_factory=dict)
+    """Of an ensemble: (classes, ...) pictures that the same search draws from each member by itself."""
 
 
 Search = Callable[[Target, Question, Mapping[str, Any], np.random.Generator], Reconstructions | NotTestable]

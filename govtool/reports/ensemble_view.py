@@ -1,0 +1,30 @@
+"""The table of an ensemble: what its models show together, and what each shows alone."""
+
+from typing import Any
+
+from govtool.estimate import Estimate
+from govtool.reports import format as f
+from govtool.reports.view import Grid
+
+
+def grids(detail: dict[str, Any]) -> list[Grid]:
+    """None where the attack was on one model."""
+    found = detail.get("ensemble")
+    if not isinstance(found, dict):
+        return []
+    rows = [("all together", f.rate(Estimate.from_dict(found["together"])), "", "")]
+    rows += [
+        (
+            f.tidy(str(one["model"]), 80),
+            f.rate(Estimate.from_dict(one["rate"])),
+            f.count(one["only_together"]),
+            f.count(one["only_alone"]),
+        )
+        for one in found["members"]
+    ]
+    columns = ("Models", "Classes recovered", "Recovered only together", "Recovered only from it alone")
+    note = (
+        f"{f.tidy(str(found['reading']), 500)} A class counts as recovered where at least half of the judges heard name it; "
+        "each model alone was searched from the same starts with as many steps."
+    )
+    return [Grid("Several models of the same people", note, columns, tuple(rows))]
