@@ -165,7 +165,7 @@ ATTACKS: dict[str, Attack] = {
         taxonomy="NISTAML.032 Data Reconstruction",
         needs=Access.GRADIENTS,
         run=mi_face.run,
-        params=frozenset({"shape", "pictures"}),
+        params=frozenset({"shape", "pictures"}) | mi_face.PARAMS,
     ),
     "inversion_split_swap": Attack(
         name="inversion_split_swap",

@@ -251,6 +251,8 @@ def _run(
     stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack, progress: Progress
 ) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
+    if attack.family == INVERSION:
+        params["device"] = stage.plan.device
     if attack.needs_twins:
         return _swapped(stage, attack, params, progress), {"seed": seed}
     if attack.family == INVERSION and stage.plan.spec.positive_control and stage.records.evaluation is not None:
