@@ -180,7 +180,7 @@ def _result(
     control: Mapping[str, Any] | None = params.get("positive_control")
     head = max(found, key=lambda one: one.excess.low)
     imputed = {group: _accuracy(head.right["imputation"], data, group) for group in ("members", "nonmembers")}
-    void = checked.void or _failed(control)
+    void = checked.void or failed(control)
     passed = None if control is None else bool(control["passed"])
     decisions = _decisions(found)
     metrics = {
@@ -265,7 +265,8 @@ def _knowledge(method: Method, found: Sequence[Finding]) -> str:
     )
 
 
-def _failed(control: Mapping[str, Any] | None) -> str:
+def failed(control: Mapping[str, Any] | None) -> str:
+    """Why the figures are void where the control missed the planted leak; '' where it did not, or was not run."""
     if control is None or control["passed"]:
         return ""
     return f"the attack did not find a leak that was planted for it ({control['how']}), so its figures show nothing"
