@@ -19,6 +19,7 @@ from govtool.attacks.membership import (
 )
 from govtool.attacks.privacy import canary_audit
 from govtool.attacks.property import answers, snap, weights
+from govtool.attacks.tabular import record_reconstruction
 
 ATTACKS: dict[str, Attack] = {
     "loss_threshold": Attack(
@@ -233,6 +234,16 @@ ATTACKS: dict[str, Attack] = {
         taxonomy="NISTAML.032 Data Reconstruction",
         needs=Access.WEIGHTS,
         run=white_box.run,
+    ),
+    "record_reconstruction": Attack(
+        name="record_reconstruction",
+        family="data_reconstruction",
+        summary="Can a person's record be put together from the label and a few columns? Or from the model's answer about them?",
+        reference="Fredrikson, Lantz, Jha, Lin, Page & Ristenpart, USENIX Security 2014",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.PROBABILITIES,
+        run=record_reconstruction.run,
+        params=frozenset({"known", "bins"}),
     ),
     "property_answers": Attack(
         name="property_answers",

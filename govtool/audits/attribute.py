@@ -72,11 +72,12 @@ def obstacle(stage: "Stage") -> tuple[str, str] | None:
             "not_requested" if spec.attacks is None else "not_testable",
             "the spec names no sensitive column (write for example: sensitive: [{column: sex}])",
         )
-    reason = _unfit(stage)
+    reason = unfit(stage)
     return ("not_testable", reason) if reason else None
 
 
-def _unfit(stage: "Stage") -> str:
+def unfit(stage: "Stage") -> str:
+    """Why these records cannot be asked about with other values filled in, or compared with others; '' when they can."""
     if stage.opened.scores is not None:
         return "only exported scores are here, so no record can be asked about with another value filled in"
     if stage.records.population is None:

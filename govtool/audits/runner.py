@@ -17,7 +17,7 @@ from govtool.attacks.catalog import ATTACKS
 from govtool.attacks.interface import Attack, AttackData, Outcome
 from govtool.attacks.inversion import assembly as inversion
 from govtool.attacks.inversion import split_swap
-from govtool.audits import attribute, budgeting, control, dp_control, factories
+from govtool.audits import attribute, budgeting, control, dp_control, factories, whole_records
 from govtool.audits import engine as engines
 from govtool.audits import plan as plans
 from govtool.audits.book import Book, OpenWrite, reason_of
@@ -172,9 +172,9 @@ def _each(
     runnable = [name for name, hindrance in hindered.items() if hindrance is None]
     families = {attacks[name].family for name in runnable}
     shared = {MEMBERSHIP: share(stage, book.vault, progress, engine)} if MEMBERSHIP in families else {}
-    if attribute.FAMILY in families:
-        compared = attribute.compare(stage, shared[MEMBERSHIP].params if shared else None)
-        shared[attribute.FAMILY] = Shared(stage.asked, compared, None, {"seed": stage.plan.spec.seed}, {}, ())
+    if compared := families & {attribute.FAMILY, whole_records.FAMILY}:
+        params = attribute.compare(stage, shared[MEMBERSHIP].params if shared else None)
+        shared |= {one: Shared(stage.asked, params, None, {"seed": stage.plan.spec.seed}, {}, ()) for one in compared}
     weights = any(attacks[name].family == PROPERTY and attacks[name].needs is Access.WEIGHTS for name in runnable)
     worlds = cache(lambda: with_worlds(stage, progress, engine, weights=weights))
     found: list[AttackSummary] = []
@@ -269,6 +269,8 @@ def _run(
     params |= shared.params
     if attack.family == attribute.FAMILY and stage.plan.spec.positive_control:
         params["positive_control"] = attribute.control(stage, attack, params)
+    if attack.name == whole_records.NAME and stage.plan.spec.positive_control:
+        params["positive_control"] = whole_records.control(stage, attack, params)
     if shared.control is not None:
         params["positive_control"] = control.judge(
             shared.control, attack, params, runtime.rng(seed, f"{attack.name}-control")

@@ -22,6 +22,7 @@ from govtool.audits import (
     reference_evidence,
     references,
     twins,
+    whole_records,
     world_design,
     worlds,
 )
@@ -218,8 +219,8 @@ def obstacle(stage: Stage, attack: Attack) -> tuple[str, str] | None:
         return "not_testable", reason
     if attack.needs_companions and (found := companions.obstacle(stage.plan.company, stage.plan.spec)):
         return found
-    if attack.family in (PROPERTY, attribute.FAMILY):
-        return _no_worlds(stage) if attack.family == PROPERTY else attribute.obstacle(stage)
+    if attack.family in _WHERE_NAMED:
+        return _WHERE_NAMED[attack.family](stage)
     reason = (_no_references(stage) if attack.needs_references else "") or _mixed(stage, attack)
     reason = reason or (twins.impossible(stage.plan.recipe, stage.records.members) if attack.needs_twins else "")
     if attack.alters_records and stage.opened.scores is not None:
@@ -231,7 +232,7 @@ def _of_a_number(stage: Stage, attack: Attack) -> tuple[str, str]:
     """An attack on classes has no meaning for a regression; one on attributes or properties has, and is not made yet."""
     if attack.family in (MEMBERSHIP, INVERSION):
         return "not_applicable", "the attack reads classes or their confidences, and the model predicts a number"
-    asked = {PROPERTY: _no_worlds, attribute.FAMILY: attribute.obstacle}.get(attack.family)
+    asked = _WHERE_NAMED.get(attack.family)
     found = asked(stage) if asked else None
     if found is not None and found[0] == "not_requested":
         return found
@@ -260,6 +261,14 @@ def _no_worlds(stage: Stage) -> tuple[str, str] | None:
         return "not_testable", "the spec gives no recipe, so no models of two worlds can be trained"
     found = world_design.design(spec.property_, stage.records, spec.seed)
     return ("not_testable", found) if isinstance(found, str) else None
+
+
+_WHERE_NAMED: Mapping[str, Callable[[Stage], tuple[str, str] | None]] = {
+    PROPERTY: _no_worlds,
+    attribute.FAMILY: attribute.obstacle,
+    whole_records.FAMILY: whole_records.obstacle,
+}
+"""Families that ask a question of their own, and are not run unless the spec puts it."""
 
 
 def _mixed(stage: Stage, attack: Attack) -> str:

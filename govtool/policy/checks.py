@@ -20,14 +20,16 @@ CheckFunction = Callable[[Facts, Any, Rule, datetime], RuleResult]
 
 _ANY = frozenset(Access)
 FAMILY_NEEDS: Mapping[str, frozenset[Access]] = {
-    # What an outsider must see at least one of. Label-only variants exist for all but reconstruction from updates.
+    # What an outsider must see at least one of. Label-only variants exist for all but the reconstruction of records.
     "membership_inference": _ANY,
     "model_inversion": _ANY,
     "attribute_inference": _ANY,
     "property_inference": _ANY,
     "training_data_extraction": _ANY,
     "differential_privacy": _ANY,
-    "data_reconstruction": frozenset({Access.WEIGHTS, Access.GRADIENTS, Access.EMBEDDINGS}),
+    "data_reconstruction": frozenset(
+        {Access.PROBABILITIES, Access.LOGPROBS, Access.LOGITS, Access.WEIGHTS, Access.GRADIENTS, Access.EMBEDDINGS}
+    ),
 }
 
 

@@ -36,6 +36,7 @@ MetricName = Literal[
     "mia.tpr_at_fpr_0.01",
     "attribute.excess",
     "attribute.precision_at_decision_gap",
+    "reconstruction.excess",
     "inversion.identification_rate",
     "inversion.swap_advantage",
     "inversion.nearest_is_training",

@@ -247,7 +247,7 @@ def _widen(stored: Estimate, level: float) -> Estimate:
 
 
 def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_n: int) -> str:
-    if metric.family in ("membership_inference", "attribute_inference"):
+    if metric.family in ("membership_inference", "attribute_inference", "data_reconstruction"):
         sizes = group_sizes(attack)
         if sizes is None:
             return f"The record of {attack.attack} does not say how many members and non-members it was scored on."

@@ -66,7 +66,7 @@ def unfit_to_pass(facts: Facts, attack: AttackFact) -> str:
     if reason := foreign(facts, attack):
         return reason
     inside = [rows.ref for rows in attack.nonmembers if any(rows.of(one) for one in facts.trained_on)]
-    if inside and attack.family in ("membership_inference", "attribute_inference"):
+    if inside and attack.family in ("membership_inference", "attribute_inference", "data_reconstruction"):
         return (
             f"The non-members given to {attack.attack} come from the training data ({', '.join(inside)}), which hides "
             "leaks; register the rows that were held out as a dataset of their own."

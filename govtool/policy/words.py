@@ -89,6 +89,17 @@ METRICS: dict[str, Metric] = {
         unit="people in the training data beyond as many of 100 outsiders",
         counted="decisions",
     ),
+    "reconstruction.excess": Metric(
+        family="data_reconstruction",
+        key="excess",
+        baseline=0.0,
+        question="whether records of people in the training data can be put together from the model",
+        setting="Knowing the label and part of a record",
+        does="rightly fills in",
+        does_not="could not fill in",
+        unit="missing values of people in the training data beyond what can be inferred without the model or about outsiders",
+        counted="records",
+    ),
     "inversion.identification_rate": Metric(
         family="model_inversion",
         key="identification_rate",

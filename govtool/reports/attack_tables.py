@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, ensemble_view, swap_view
+from govtool.reports import attribute_view, ensemble_view, record_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Badge, Grid
@@ -113,12 +113,15 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         *_risk(detail.get("risk")),
         *attribute_view.grids(detail),
         *swap_view.grids(detail),
+        *record_view.grids(detail),
     )
 
 
 QUESTIONS = {
     "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
     "attribute_inferable": "Can the attribute be inferred of people in the training data?",
+    "record_remembered": "Does the model remember the records of people in its training data?",
+    "answer_describes_record": "Does the model's answer about a person give their record away, whoever they are?",
 }
 """Of `govtool.attacks.finding`, as a reader meets them; others read by their own name."""
 

@@ -59,10 +59,11 @@ def test_every_family_must_be_tested() -> None:
 
 
 def test_a_family_that_the_exposure_rules_out_is_not_asked_for() -> None:
-    gradients = TestedCheck(type="tested", families=("data_reconstruction",))
-    assert judge(gradients, facts()).verdict is Verdict.PASS
-    assert judge(gradients, facts(deployments=(deployment("weights"),))).verdict is Verdict.NOT_RUN
-    assert judge(gradients, facts(deployments=())).verdict is Verdict.NOT_RUN, "nobody said what is exposed"
+    records = TestedCheck(type="tested", families=("data_reconstruction",))
+    assert judge(records, facts(deployments=(deployment("labels"),))).verdict is Verdict.PASS
+    assert judge(records, facts(deployments=(deployment("probabilities"),))).verdict is Verdict.NOT_RUN
+    assert judge(records, facts(deployments=(deployment("weights"),))).verdict is Verdict.NOT_RUN
+    assert judge(records, facts(deployments=())).verdict is Verdict.NOT_RUN, "nobody said what is exposed"
 
 
 def fields(*names: str) -> FieldPresentCheck:

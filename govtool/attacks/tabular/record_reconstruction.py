@@ -213,7 +213,7 @@ def _remembered(found: scoring.Scores, both: Both, control: bool | None, void: s
         ),
         Limited("precision where the model decides, members less others", found.gap, decision.GAP, decision.GAP, few),
     ]
-    return decide("record_memorised", figures, control=control, void=void)
+    return decide("record_remembered", figures, control=control, void=void)
 
 
 def _disclosed(answer: scoring.Scores, control: bool | None, void: str) -> Finding:
