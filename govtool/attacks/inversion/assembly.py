@@ -4,7 +4,6 @@ A method brings a `Search`, which gets the target and the question and never see
 recovered is a person only where a class is one person.
 """
 
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,14 +22,15 @@ from govtool.attacks.interface import (
     RunAttack,
     Target,
 )
-from govtool.attacks.inversion import gain, montage, panel, planted
-from govtool.attacks.inversion.panel import Case, Opinion
+from govtool.attacks.inversion import account, gain, line_up, montage, panel, planted
+from govtool.attacks.inversion.account import Hearing
+from govtool.attacks.inversion.panel import Case
 from govtool.attacks.inversion.question import Bounds, Question, Reconstructions, Search, Shape
+from govtool.attacks.inversion.recoverable import Heard
 from govtool.errors import InputError
 from govtool.estimate import clopper_pearson
 
 FAMILY = "model_inversion"
-FEWEST_JUDGES = 2
 FEWEST_CLASSES = 2
 _PLANE, _VOLUME = 2, 3
 _CHANNELS = (1, 3)
@@ -81,13 +81,14 @@ def run(
     if isinstance(found, NotTestable):
         return found
     case = Case.of(data, classes, found.inputs, bounds, rng)
-    opinions = panel.ask(data, case, bounds, shape)
+    photos = line_up.gallery(*panel.learnt(data, case, bounds), rng)
+    hearing = Hearing(case, panel.ask(data, case, bounds, shape), photos, shape, params.get("positive_control"))
     if found.alone:
-        compared = gain.report(case, opinions, found.alone, bounds)
+        compared = gain.report(case, hearing.opinions, found.alone, bounds)
         found = replace(
             found, detail={**found.detail, "ensemble": compared}, caveats=(*found.caveats, compared["reading"])
         )
-    return _result(method, target, data, params, shape, found, case, opinions)
+    return _result(method, target, data, bool(params.get("pictures", True)), found, hearing, rng)
 
 
 def control(
@@ -153,81 +154,50 @@ def _result(
     method: Method,
     target: Target,
     data: AttackData,
-    params: Mapping[str, Any],
-    shape: Shape | None,
+    pictures: bool,
     found: Reconstructions,
-    case: Case,
-    opinions: list[Opinion],
+    hearing: Hearing,
+    rng: np.random.Generator,
 ) -> AttackResult:
-    heard = [opinion for opinion in opinions if not opinion.excluded]
-    n = len(case.labels)
-    pictures = bool(params.get("pictures", True))
+    case, shape = hearing.case, hearing.shape
     figures = _figures(case, shape) if pictures and shape is not None else []
-    control = params.get("positive_control")
-    evaluation = data.evaluation
-    assert evaluation is not None
     return AttackResult(
         attack=method.name,
         family=FAMILY,
         knowledge=f"The attacker {method.holds}, and knows the range of inputs"
         + (" and that they are pictures." if shape else "."),
         access=frozenset({method.needs}),
-        # An even panel has no middle judge; the more generous of the two middle ones keeps the error on the safe side.
-        metrics={"identification_rate": clopper_pearson(statistics.median_high(o.hits for o in heard or opinions), n)},
-        baselines={"identification_rate": 1 / n},
+        metrics={"identification_rate": Heard(hearing.hits, len(case.labels)).median},
+        baselines={"identification_rate": 1 / len(case.labels)},
         counts=None,
         arrays={
             "labels": case.labels,
             "target_confidence": found.confidence,
-            "named": np.stack([opinion.named for opinion in opinions]),
+            "named": np.stack([opinion.named for opinion in hearing.opinions]),
             **({"reconstructions": found.inputs, "class_means": case.mean} if pictures else {}),
         },
         detail={
             **found.detail,
-            "evaluators": [opinion.to_dict() for opinion in opinions],
-            "calibration": [
-                {
-                    "row": row,
-                    "rates": {opinion.judge.name: opinion.judge.rate(*shown).to_dict() for opinion in opinions},
-                }
-                for row, shown in case.calibration().items()
-            ],
-            "classes": [
-                {"label": int(label), "target_confidence": float(confidence), "distance_to_class_mean": float(distance)}
-                for label, confidence, distance in zip(case.labels, found.confidence, case.distance, strict=True)
-            ],
-            "chance": 1 / n,
-            "smallest_detectable": clopper_pearson(0, n, 0.90).high,  # one-sided 95 %: about 3/n
+            **account.of(hearing, found.confidence, rng),
             "figures": [{"name": figure.name, "caption": figure.caption} for figure in figures],
-            "positive_control": dict(control) if control else {"passed": None, "how": "not run"},
-            "evaluation_records": len(evaluation),
+            "positive_control": dict(hearing.control) if hearing.control else {"passed": None, "how": "not run"},
+            "evaluation_records": 0 if data.evaluation is None else len(data.evaluation),
         },
-        caveats=[*_caveats(target, case, shape, control), *found.caveats, *_grey(found, case)],
+        caveats=[*_caveats(target, hearing), *account.caveats(hearing), *found.caveats, *_grey(found, case)],
         figures=figures,
-        void=_void(heard, opinions, control),
+        void=hearing.void,
     )
 
 
-def _void(heard: list[Opinion], opinions: list[Opinion], control: Mapping[str, Any] | None) -> str:
-    if len(heard) < FEWEST_JUDGES:
-        reasons = "; ".join(f"{o.judge.name} {o.excluded}" for o in opinions if o.excluded)
-        return f"fewer than {FEWEST_JUDGES} judges can be heard: {reasons}"
-    if control is not None and not control["passed"]:
-        return f"the attack did not succeed on a model made to leak ({control['how']}), so its figures show nothing"
-    return ""
-
-
-def _caveats(target: Target, case: Case, shape: Shape | None, control: Mapping[str, Any] | None) -> list[str]:
-    found = [
-        CLASS_IS_NOT_A_RECORD,
-    ]
-    if len(case.labels) < target.n_classes:
+def _caveats(target: Target, hearing: Hearing) -> list[str]:
+    found, attacked = [CLASS_IS_NOT_A_RECORD], len(hearing.case.labels)
+    if attacked < target.n_classes:
         found.append(
-            f"{target.n_classes - len(case.labels)} of {target.n_classes} classes were not attacked: too few records to judge."
+            f"{target.n_classes - attacked} of {target.n_classes} classes were not attacked: too few records to judge."
         )
-    if shape is None:
+    if hearing.shape is None:
         found.append("The features were taken for a table; give the image's shape if they are pixels.")
-    if control is None:
+    if hearing.control is None:
         found.append("No positive control was run: a low rate may mean a weak attack and not a private model.")
     return found
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from govtool.attacks.interface import FloatArray, Labels
 from govtool.attacks.inversion.judges import Judge, train_panel
 from govtool.attacks.inversion.question import Shape
@@ -15,7 +13,6 @@ ACCURATE = 0.80
 SHIFTED = 3.0
 """A judge that finds label-shifted reconstructions right more often than this many times chance is seeing things."""
 FOLDS = 3
-_MOST_ASKED = 1000
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,7 @@ def knowledge(
     cross-validated on the records they learn from, and the better figure counts. Either can only be too low, the second
     because a panel that is tested on a fold learns from the rest alone.
     """
-    rng = np.random.default_rng(seed)
-    rows, wanted = members
-    if len(wanted) > _MOST_ASKED:
-        chosen = rng.choice(len(wanted), _MOST_ASKED, replace=False)
-        rows, wanted = rows[chosen], wanted[chosen]
-    found = [Known(judge.rate(rows, wanted), "training records of the target") for judge in panel]
+    found = [Known(judge.rate(*members), "training records of the target") for judge in panel]
     if all(known.accuracy.value >= ACCURATE for known in found):
         return found
     again = [Known(rate, "evaluation records, cross-validated") for rate in held_out(units, labels, shape, seed)]

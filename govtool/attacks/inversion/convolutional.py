@@ -82,7 +82,9 @@ def _prepared(units: FloatArray, shape: Shape) -> "Tensor":
     """(n, channels, height, width) around 0, averaged down to about `SIDE`."""
     import torch
 
-    pictures = torch.as_tensor(units.reshape(-1, *shape), dtype=torch.float32) - 0.5
+    pictures = (
+        torch.from_numpy(np.array(units, dtype=np.float32)).reshape(-1, *shape) - 0.5
+    )  # a copy: rows may be read-only
     shrink = max(1, round(max(shape[1:]) / SIDE))
     kernel = tuple(min(shrink, side) for side in shape[1:])
     return torch.nn.functional.avg_pool2d(pictures, kernel) if shrink > 1 else pictures

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from govtool.attacks.interface import FloatArray, Labels
 from govtool.attacks.inversion import convolutional
@@ -22,7 +21,8 @@ from govtool.estimate import Estimate, clopper_pearson
 
 _MOST_PLAIN = 500  # features beyond which linear discriminants see principal components
 _MOST_COMPONENTS = 100
-_MOST_RECORDS = 6000  # to learn from: neighbours and kernels look at every record, for every record asked
+MOST_RECORDS = 6000
+"""To learn from: neighbours and kernels look at every record, for every record asked."""
 _ORIENTATIONS = 8
 _NEAREST = 3
 _KEPT = 2  # panels in memory: those of the audit that is running
@@ -64,8 +64,6 @@ class Judge:
 def train_panel(units: FloatArray, labels: Labels, shape: Shape | None, seed: int = 0) -> list[Judge]:
     """Three judges of three families from (n, features) records in range units and their (n,) labels."""
     classes, numbers = np.unique(labels, return_inverse=True)
-    if len(labels) > _MOST_RECORDS:
-        units, numbers = _sample(units, numbers, np.random.default_rng(seed))
     if shape is None:
         return [_linear(units, numbers, classes), _nearest(units, numbers, classes), _kernel(units, numbers, classes)]
     learned = convolutional.train(units, numbers, shape, seed)
@@ -95,6 +93,17 @@ def panel_of(units: FloatArray, labels: Labels, shape: Shape | None) -> list[Jud
     return _panels[key]
 
 
+def sample(labels: Labels, most: int, rng: np.random.Generator) -> Labels:
+    """Which records to keep, ascending: three of every class, and others at random up to `most`."""
+    order = rng.permutation(len(labels))
+    place = np.empty(len(order), dtype=np.int64)  # of each record among those of its class, in that order
+    for label in np.unique(labels):
+        of_class = order[labels[order] == label]
+        place[of_class] = np.arange(len(of_class))
+    first = np.argsort(place[order] >= _NEAREST, kind="stable")
+    return np.asarray(np.sort(order[first][:most]), dtype=np.int64)
+
+
 def gradient_features(units: FloatArray, shape: Shape) -> FloatArray:
     """Histograms of gradient directions over about 16 cells (after Dalal & Triggs 2005), unit length; channels averaged."""
     pictures = units.reshape(-1, *shape).mean(axis=1)
@@ -112,17 +121,6 @@ def gradient_features(units: FloatArray, shape: Shape) -> FloatArray:
     ]
     features = np.hstack(cells)
     return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9), dtype=np.float64)
-
-
-def _sample(units: FloatArray, numbers: NDArray[Any], rng: np.random.Generator) -> tuple[FloatArray, NDArray[Any]]:
-    """A seeded share of the records that keeps three of every class."""
-    order = rng.permutation(len(numbers))
-    place = np.empty(len(order), dtype=np.int64)  # of each record among those of its class, in that order
-    for number in np.unique(numbers):
-        of_class = order[numbers[order] == number]
-        place[of_class] = np.arange(len(of_class))
-    chosen = np.sort(order[np.argsort(np.where(place[order] < _NEAREST, 0, 1), kind="stable")][:_MOST_RECORDS])
-    return units[chosen], numbers[chosen]
 
 
 def _linear(units: FloatArray, numbers: Labels, classes: Labels) -> Judge:

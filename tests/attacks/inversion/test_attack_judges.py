@@ -38,16 +38,13 @@ def test_many_features_are_judged_by_their_principal_components() -> None:
     assert judge.rate(rows, labels).value == 1.0
 
 
-def test_of_very_many_records_a_sample_is_learnt_that_keeps_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges, "_MOST_RECORDS", 50)
-    rng = np.random.default_rng(0)
+def test_of_very_many_records_a_sample_is_learnt_that_keeps_every_class() -> None:
     labels = np.repeat([0, 1, 2], [400, 3, 400])
-    rows, kept = judges._sample(np.arange(803.0)[:, None], labels, rng)
-    assert np.bincount(kept).min() == 3
-    assert len(kept) == 50
-    assert (labels[rows[:, 0].astype(int)] == kept).all()
-    panel = judges.train_panel(rng.standard_normal((803, 2)) + 5 * labels[:, None], labels, None)
-    assert [judge.hits(np.array([[0.0, 0], [5, 5], [10, 10]]), np.array([0, 1, 2])) for judge in panel] == [3, 3, 3]
+    chosen = judges.sample(labels, 50, np.random.default_rng(0))
+    assert len(np.unique(chosen)) == 50
+    assert np.bincount(labels[chosen])[1] == 3
+    assert np.bincount(labels[chosen]).min() == 3
+    assert (np.diff(chosen) > 0).all()
 
 
 def constant(scores: list[float], classes: list[int]) -> judges.Judge:

@@ -63,11 +63,12 @@ def test_the_panel_is_calibrated(leaky: AttackResult) -> None:
     rows = {
         entry["row"]: {name: r["value"] for name, r in entry["rates"].items()} for entry in leaky.detail["calibration"]
     }
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert min(rows["a real training record of the class"].values()) >= 0.8
     assert max(rows["the reconstruction, under the next class's label"].values()) <= 0.3
     assert max(rows["a real record, under the next class's label"].values()) <= 0.1
-    assert set(rows["plain grey"].values()) == {0.1}  # the same answer ten times is right once
+    for one_picture in ("plain grey", "the mean of all training records"):
+        assert set(rows[one_picture].values()) == {0.1}  # the same answer ten times is right once
 
 
 def test_the_headline_is_the_median_judge(leaky: AttackResult) -> None:
@@ -82,9 +83,10 @@ def test_the_detail_keeps_its_contract_and_can_be_stored_as_json(leaky: AttackRe
     assert {"evaluators", "calibration", "classes", "chance", "smallest_detectable", "figures"} <= set(leaky.detail)
     assert [entry["label"] for entry in leaky.detail["classes"]] == list(range(10))
     assert leaky.detail["smallest_detectable"] == pytest.approx(1 - 0.05**0.1)
-    assert {"name", "family", "real_accuracy", "real_records", "rate", "top_class", "excluded"} == set(
-        leaky.detail["evaluators"][0]
-    )
+    assert {
+        "name", "family", "real_accuracy", "real_records", "rate", "top_five", "top_class", "excluded", "contrast_blind",
+        "rate_stretched",
+    } == set(leaky.detail["evaluators"][0])  # fmt: skip
 
 
 def test_the_class_mean_is_nearer_than_grey_is(leaky: AttackResult) -> None:
