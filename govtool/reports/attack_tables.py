@@ -118,6 +118,7 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
 
 
 QUESTIONS = {
+    "class_recoverable": "Can a class be recognised by what is drawn from the model?",
     "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
     "attribute_inferable": "Can the attribute be inferred of people in the training data?",
     "record_remembered": "Does the model remember the records of people in its training data?",
