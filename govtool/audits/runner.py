@@ -280,6 +280,7 @@ def _run(
 
 def _swapped(stage: Stage, attack: Attack, params: dict[str, Any], progress: Progress) -> Outcome:
     seed = stage.plan.spec.seed
+    inversion.picture_shape(stage.asked, params)  # a shape that does not fit is refused before twins are trained
     asked = with_twins(stage, progress, params)
     if stage.plan.spec.positive_control:
         params["positive_control"] = split_swap.control(asked, params, runtime.rng(seed, f"{attack.name}-control"))

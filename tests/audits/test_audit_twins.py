@@ -155,6 +155,18 @@ def test_a_number_of_splits_that_cannot_be_meant_is_refused_before_anything_is_r
         assert not list(session.scalars(sa.select(AttackRecord)))
 
 
+def test_a_shape_that_does_not_fit_is_refused_before_anything_is_trained(world: Any) -> None:
+    steps: list[str] = []
+    world.audit(
+        "marked@1",
+        RECIPE_YAML + SWAP.replace("[4, 4]", "[4, 5]"),
+        progress=lambda step, _done, _total: steps.append(step),
+    )
+    record = record_of(world)
+    assert (record.status, "4 x 5 does not fit" in record.reason) == ("failed", True)
+    assert "twin models" not in steps
+
+
 def test_a_budget_is_for_references_so_twins_are_trained_only_where_they_are_named(world: Any) -> None:
     budget = RECIPE_YAML + "budget: 60s\npositive_control: false\nseed: 7\nreferences: 2\n"
     world.audit(

@@ -43,7 +43,7 @@ ADVANTAGE_LEAK, ADVANTAGE_LOW = 0.05, 0.02
 NEAREST_LEAK = 0.60
 CONTROL_ADVANTAGE, CONTROL_NEAREST = 0.10, 0.90
 """What a model of one record per class must show, or the test has no power on these records."""
-CONTROL_PAIRS = 2
+CONTROL_PAIRS = 4
 
 _RECIPE_NOT_WEIGHTS = (
     "The swap tests the recipe on these records, with models trained anew on half of them: {own} of a class where the target has "
