@@ -145,6 +145,10 @@ def _classes(planned: Planned, members: Records, n_classes: int, own: int) -> La
         known = data.read(planned.known)
         assert known is not None
         found = mapped(members, known, n_classes)
+        if planned.spec.labels is None and own == n_classes and (found == UNKNOWN).all():
+            found = np.arange(
+                n_classes
+            )  # people are in many classes, so only the same task is left to be taken for granted
     elif planned.spec.classes is not None:
         if len(planned.spec.classes) != n_classes:
             raise InputError(

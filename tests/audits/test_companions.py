@@ -190,3 +190,26 @@ def test_classes_follow_the_people_in_them() -> None:
 def test_without_names_classes_follow_records_that_are_in_both() -> None:
     members, other = people([0, 1, 1], None), people([7, 8, 9], None)
     assert companions.mapped(members, other, 2).tolist() == [7, -1]
+
+
+def test_where_people_are_in_many_classes_the_registry_s_proposal_takes_the_same_classes(
+    registered: Any, second: bytes
+) -> None:
+    """Each of ten people has records of every class, so no person tells which class is which."""
+    for name, group in (("visits", "members"), ("later", "population")):
+        features, labels = draw(group)
+        path = registered.folder / f"{name}.npz"
+        np.savez(path, X=features, y=labels, who=np.arange(len(labels)) % 10)
+        with registered.write() as session:
+            service.add_dataset_version(
+                session, name, "1", path, level=2, label="y", subject="who", now=registered.now, by="tester"
+            )
+    add(registered, "second", second)
+    registered.relate("model:second@1", "trained_on", "dataset:later@1")
+    registered.relate("model:leaky@1", "fine_tuned_on", "dataset:visits@1")
+    with registered.read() as session:
+        spec = specs.parse(b"schema: govtool.audit/v1\nensemble: surface\n", "audit.yaml", {})
+        company = companions.find(session, service.model_version(session, "leaky@1"), spec)
+        members = Records(*draw("members"), np.arange(120) % 10)
+        (opened,) = companions.open_all(company, registered.vault, members, K, environ={}, trust_pickle=None)
+    assert opened.classes.tolist() == [0, 1, 2]

@@ -30,7 +30,7 @@ NO_COMPANIONS = "the spec names no other models of the same people"
 TARGET = "the model under attack"
 SPACES = ("pixels", "latents")
 _BARELY = 2.0
-"""A companion that gives members their mapped class no more often than this many times by guessing is said to know little."""
+"""Times the commonest class's share: a companion that is right about members no more often has another mapping, or other people."""
 
 
 def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
