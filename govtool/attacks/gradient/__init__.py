@@ -1,0 +1,1 @@
+"""What does one update of federated learning give away about the records it was computed from?"""
