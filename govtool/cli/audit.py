@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govtool.audits.training.device import Device
-from govtool.cli import audit_privacy, audit_risk, audit_surface
+from govtool.cli import audit_gradients, audit_privacy, audit_risk, audit_surface
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
 
@@ -254,6 +254,7 @@ def show_run(
     show("audit.show/1", data, "\n".join(lines), as_json=as_json)
 
 
+app.command("gradients", epilog=audit_gradients.EXAMPLES)(audit_gradients.gradients)
 app.command("risk", epilog=audit_risk.EXAMPLES)(audit_risk.risk)
 app.command("surface", epilog=audit_surface.EXAMPLES)(audit_surface.surface)
 
@@ -288,6 +289,9 @@ def attacks(as_json: JsonFlag = False) -> None:
 
 
 def _figures(record: Any) -> list[str]:
+    if "gradients" in record.detail:
+        told = audit_gradients.in_words(record)
+        return [*told, *([f"  evidence: sha256:{record.evidence_sha256}"] if record.evidence_sha256 else [])]
     lines = []
     for name, found in record.metrics.items():
         baseline = record.baselines.get(name)

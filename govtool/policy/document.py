@@ -41,6 +41,7 @@ MetricName = Literal[
     "inversion.swap_advantage",
     "inversion.nearest_is_training",
     "property.accuracy",
+    "reconstruction.updates_exposed",
 ]
 SyntheticMetric = Literal["synthetic.singling_out_risk", "synthetic.linkability_risk", "synthetic.inference_risk"]
 AccessWord = Annotated[Access, Field(strict=False)]
@@ -69,7 +70,7 @@ class MetricCheck(Strict):
     """The figure must surely reach this to fail; by default `value`. In between nothing is decided."""
     confidence: Fraction
     min_n: Annotated[int, Field(ge=1)]
-    """Records of each class (members, non-members); for inversion, classes; for property inference, test models."""
+    """Records of each class (members, non-members); for inversion, classes; for property inference, test models; for reconstruction, updates."""
     max_age: Duration
 
     _confidence = field_validator("confidence")(_means_something)

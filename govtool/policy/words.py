@@ -135,6 +135,17 @@ METRICS: dict[str, Metric] = {
         counted="independent drawings",
         attacks=frozenset({"inversion_split_swap"}),
     ),
+    "reconstruction.updates_exposed": Metric(
+        family="data_reconstruction",
+        key="updates_exposed",
+        baseline=0.0,
+        question="whether updates that clients share in training give their records away",
+        setting="Of updates that clients send in federated learning",
+        does="reconstructs a record from",
+        does_not="could not reconstruct a record from",
+        unit="updates",
+        counted="updates",
+    ),
     "property.accuracy": Metric(
         family="property_inference",
         key="world_accuracy",

@@ -120,6 +120,7 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
 QUESTIONS = {
     "class_recoverable": "Can a class be recognised by what is drawn from the model?",
     "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
+    "record_reconstructed_from_update": "Can a record be reconstructed from what a client sends in training?",
     "attribute_inferable": "Can the attribute be inferred of people in the training data?",
     "record_remembered": "Does the model remember the records of people in its training data?",
     "answer_describes_record": "Does the model's answer about a person give their record away, whoever they are?",

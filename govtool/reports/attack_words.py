@@ -31,6 +31,8 @@ TITLES = {
     "attribute_black_box": "Attribute inference learnt from answers (black box)",
     "attribute_white_box": "Attribute inference learnt from neurons (white box)",
     "record_reconstruction": "Reconstruction of whole records",
+    "gradient_inversion": "Gradient inversion of updates (federated learning)",
+    "gradient_inversion_untrained": "Gradient inversion of updates, untrained model",
     "property_answers": "Property inference from answers (group level)",
     "property_weights": "Property inference from weights (group level)",
     "property_snap": "Property inference with poisoned rows, SNAP (group level)",
@@ -67,6 +69,9 @@ METRICS = {
     "swap_advantage": "Likeness to the records trained on beyond likeness to others",
     "nearest_is_training": "Nearest record is one trained on",
     "identity_signal": "Likeness to unseen records of the class beyond other classes",
+    "updates_exposed": "Updates that gave a record away",
+    "records_recovered": "Records recovered from updates",
+    "records_named": "Records picked from a line-up",
     "world_accuracy": "Models whose world is named correctly",
     "world_auc": "Area under the ROC curve, one world against the other",
 }

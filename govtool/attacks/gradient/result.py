@@ -82,8 +82,11 @@ def marked(
                 "baselines": _baselines(chosen, line_up),
                 "named": {"hits": hits, "expected": expected, "records": records, "p_value": p_value},
                 "labels_right": float(np.mean([one.labels_right for one in found])),
-                "norms": scoring.median_interval(norms)
-                | {"smallest": float(norms.min()), "largest": float(norms.max())},
+                "norms": {
+                    **(scoring.median_interval(norms) or {}),
+                    "smallest": float(norms.min()),
+                    "largest": float(norms.max()),
+                },
                 "recovered": int(sum(one.recovered.sum() for one in found)),
             },
         },
