@@ -5,6 +5,7 @@ import itertools
 import attacks
 import attribute
 import demo
+import gradients
 import ingest
 import ledger
 import null
@@ -26,6 +27,7 @@ if __name__ == "__main__":
             null.rows(),
             attribute.rows(),
             tabular_inversion.rows(),
+            gradients.rows(),
             distribution.rows(),
             training.rows(),
             privacy.rows(100),

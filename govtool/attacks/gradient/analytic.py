@@ -84,7 +84,8 @@ def _single(weights: Matrix, bias: Matrix, readout: Readout, bounds: Bounds) -> 
         return _from_signs(weights, bias, bounds)
     if readout.sparse:
         return _from_survivors(weights, bias, bounds)
-    left = _leading(np.concatenate([weights, bias[:, None]], axis=1))
+    # Without noise the bias's gradient is d itself.
+    left = _leading(np.concatenate([weights, bias[:, None]], axis=1)) if readout.noise else bias
     return np.asarray(left @ weights / (left @ bias), dtype=np.float64)
 
 
@@ -186,24 +187,42 @@ def _unmixed(weights: Matrix, bias: Matrix, layer: Dense, inputs: NDArray[np.flo
 
 @dataclass(frozen=True)
 class Prior:
-    """What is known of such records without the update: mean and principal axes of public ones."""
+    """What is known of such records without the update: mean and principal axes of public ones, and what these leave out."""
 
     mean: Matrix
     axes: Matrix
     """(components, features), orthonormal."""
     variance: Matrix
     """(components,)."""
+    outside: float
+    """Variance per feature that other people's records have off these axes."""
 
     @classmethod
     def of(cls, features: NDArray[Any]) -> "Prior":
-        """From (n, features) public records."""
+        """From (n, features) public records. What axes leave out is measured on the half that they were not drawn from."""
         flat = features.reshape(len(features), -1).astype(np.float64)
-        mean = flat.mean(axis=0)
-        _, values, axes = np.linalg.svd(flat - mean, full_matrices=False)
-        return cls(mean, axes, values**2 / max(len(flat) - 1, 1))
+        half = len(flat) // 2
+        mean, axes, _ = _principal(flat[:half])
+        apart = flat[half:] - mean
+        left = (apart**2).sum() - ((apart @ axes.T) ** 2).sum()
+        free = max(len(apart) * (flat.shape[1] - len(axes)), 1)
+        return cls(*_principal(flat), outside=max(float(left), 0.0) / free)
 
     def cleaned(self, noisy: Matrix, noise: float) -> Matrix:
         """The expected record given a reading with Gaussian noise of this standard deviation (Wiener filter)."""
         along = self.axes @ (noisy - self.mean)
+        rest = noisy - self.mean - along @ self.axes
         kept = self.variance / (self.variance + noise**2)
-        return np.asarray(self.mean + (kept * along) @ self.axes, dtype=np.float64)
+        kept_rest = self.outside / (self.outside + noise**2) if self.outside else 0.0
+        return np.asarray(self.mean + (kept * along) @ self.axes + kept_rest * rest, dtype=np.float64)
+
+
+def _principal(flat: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Mean, principal axes and variances; axes along which nothing varies are left out."""
+    mean = flat.mean(axis=0)
+    _, values, axes = np.linalg.svd(flat - mean, full_matrices=False)
+    varied = values > _FLAT * max(float(values[0]), np.finfo(float).tiny)
+    return mean, axes[varied], values[varied] ** 2 / max(len(flat) - 1, 1)
+
+
+_FLAT = 1e-9

@@ -136,6 +136,17 @@ def test_all_units_together_outdo_the_strongest_one_under_noise() -> None:
     assert psnr(helped.inputs, one.features)[0] >= psnr(found.inputs, one.features)[0]
 
 
+def test_a_few_public_records_never_hide_what_they_do_not_know() -> None:
+    """Ten public records span little: a nearly clean reading must not be bent onto them."""
+    public, one = some(1000, 1010), some(3, 4).features[0].astype(np.float64)
+    prior = analytic.Prior.of(public.features)
+    assert prior.outside > 0
+    assert psnr(prior.cleaned(one + 1e-4, 1e-4), one) > 60
+    rng = np.random.default_rng(0)
+    noisy = one + rng.normal(scale=0.5, size=PIXELS)
+    assert psnr(prior.cleaned(noisy, 0.5), one) > psnr(noisy, one) + 3
+
+
 def test_sparse_and_sign_updates_are_read_for_what_they_hold() -> None:
     net, one, rng = dense(), some(3, 4), np.random.default_rng(0)
     sparse = analytic.read(defences.largest(0.1)(sent(net, one), rng), ends(net), BOUNDS)
