@@ -254,8 +254,9 @@ def _intercepted(
     if truth is not None and others is not None:
         kept = ~data.among(others.features, truth.features)
         others = Records(others.features[kept], others.labels[kept])
-    flat = [None if one is None or not len(one) else _flat(one) for one in (truth, others)]
-    return trial.captured(net, update, *flat, attacker, classes, attacks, rng, pictures=settled.pictures)
+    given = None if truth is None else _flat(truth)
+    beside = _flat(others) if others is not None and len(others) else None
+    return trial.captured(net, update, given, beside, attacker, classes, attacks, rng, pictures=settled.pictures)
 
 
 def _flat(records: Records) -> Records:
@@ -268,7 +269,7 @@ def _width(groups: Mapping[str, Records | None], spec: GradientsSpec) -> int:
     Raises:
         InputError: they do not, or nothing says it.
     """
-    widths = {group: found.features[0].size for group, found in groups.items() if found is not None}
+    widths = {group: int(found.features[0].size) for group, found in groups.items() if found is not None}
     if spec.shape is not None:
         widths["shape"] = int(np.prod(spec.shape))
     if not widths:
@@ -276,7 +277,7 @@ def _width(groups: Mapping[str, Records | None], spec: GradientsSpec) -> int:
     if len(set(widths.values())) > 1:
         said = ", ".join(f"{group} {count}" for group, count in widths.items())
         raise InputError(f"records have different numbers of features: {said}")
-    return next(iter(widths.values()))
+    return widths.popitem()[1]
 
 
 def _attacker(groups: Mapping[str, Records | None], spec: GradientsSpec, width: int) -> Attacker:
