@@ -116,7 +116,8 @@ def in_words(row: "AttackRecord") -> list[str]:
     lines += _marked(row, about) if row.metrics else _unmarked(about)
     for name, reasons in about["untried"].items():
         lines += [
-            f"  not tried: {_LAYER[name]} ({count} of {about['updates']}): {why}" for why, count in reasons.items()
+            f"  not tried: {_LAYER.get(name, name)} ({count} of {about['updates']}): {why}"
+            for why, count in reasons.items()
         ]
     if about.get("defences"):
         lines += [
@@ -141,7 +142,7 @@ def _marked(row: "AttackRecord", about: dict[str, Any]) -> list[str]:
     thresholds = about["thresholds"]
     lines = [
         (
-            f"  {about['updates']} updates of {each}; a record counts as recovered over {thresholds['recovered_db']:g} dB and "
+            f"  {about['updates']} update{'s' if about['updates'] != 1 else ''} of {each}; a record counts as recovered over {thresholds['recovered_db']:g} dB and "
             f"{thresholds['above_others_db']:g} dB nearer than anyone else's"
         ),
         f"  updates that gave a record away: {_share(exposed)}",
@@ -159,7 +160,7 @@ def _marked(row: "AttackRecord", about: dict[str, Any]) -> list[str]:
     ]
     rows = [
         [
-            _LAYER[one["name"]],
+            _LAYER.get(one["name"], one["name"]),
             f"{one['recovered']} of {one['records']}",
             _db(one["psnr"]),
             _alike(one["ssim"]),
@@ -173,9 +174,12 @@ def _marked(row: "AttackRecord", about: dict[str, Any]) -> list[str]:
 
 
 def _unmarked(about: dict[str, Any]) -> list[str]:
-    rows = [[_LAYER[one["name"]], str(one["drawn"]), str(one["sure"]), _far(one)] for one in about["attacks"]]
+    rows = [
+        [_LAYER.get(one["name"], one["name"]), str(one["drawn"]), str(one["sure"]), _far(one)]
+        for one in about["attacks"]
+    ]
     headers = ["how", "records drawn", "surely no mixture", "misses the update by"]
-    explained = "  a miss near 0 % means: these records, and hardly any others, give this update"
+    explained = "  a miss near 0 means: these records, and hardly any others, give this update"
     return [table(headers, rows), explained, ""]
 
 
