@@ -190,9 +190,18 @@ def _defences(rows: list[dict[str, Any]]) -> str:
             lines.append([one["title"], one["reason"], "-", "-"])
             continue
         naive = "-" if one["naive_db"] is None else _db(one["naive_db"])
-        lines.append([one["title"], _share(one["exposed"]), _db(one["adaptive_db"]), naive])
+        title = one["title"] + (" (not searched)" if one["unsearched"] else "")
+        lines.append([title, _share(one["exposed"]), _db(one["adaptive_db"]), naive])
     headers = ["defence", "updates that still give a record away", "dB, attacker adapts", "dB, attacker does not"]
-    return table(headers, lines)
+    shown = table(headers, lines)
+    if any(one.get("unsearched") for one in rows):
+        shown += f"\n{_UNSEARCHED}"
+    return shown
+
+
+_UNSEARCHED = (
+    "  not searched: more records in an update than most_searched allows, so these figures may flatter the defence"
+)
 
 
 def _share(found: dict[str, Any]) -> str:

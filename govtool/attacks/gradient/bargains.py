@@ -47,6 +47,7 @@ def _row(setting: Setting, design: Design, defence: Defence, rng: np.random.Gene
     return {
         **row,
         "exposed": clopper_pearson(sum(bool(one.recovered.any()) for one in marked), len(marked)).to_dict(),
+        "unsearched": any(one.outcome.too_many for one in marked),
         "adaptive_db": scoring.median_interval(np.concatenate([one.psnr for one in marked])),
         "naive_db": scoring.median_interval(np.concatenate(plain)) if plain else None,
     }

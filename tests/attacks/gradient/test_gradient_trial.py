@@ -129,6 +129,9 @@ def test_the_table_of_defences_shows_the_attack_that_adapts_beside_the_one_that_
     assert rows["noise_1e-2"]["adaptive_db"]["median"] > rows["noise_1e-2"]["naive_db"]["median"] + 3
     summed = {row["name"]: row for row in found.detail["gradients"]["defences"]}
     assert summed["sum_of_8"]["records_per_update"] == 64
+    assert not summed["sum_of_8"]["unsearched"], "nothing that searches was asked for"
+    unsearched = simulate(dense(), Design(1, 8, Local()), USUAL, defences=["noise_1e-2"])
+    assert unsearched.detail["gradients"]["defences"][0]["unsearched"], "said, since it flatters the defence"
     assert "needs 256 records" in summed["sum_of_32"]["reason"]
 
 
