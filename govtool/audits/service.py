@@ -16,9 +16,8 @@ _WEIGHT = {**dict.fromkeys(TRIED, 2), "not_applicable": 1, "superseded": 1, "not
 def runnable_families() -> frozenset[str]:
     """The families of attack that this version of govtool can run at all."""
     from govtool.attacks.catalog import ATTACKS
-    from govtool.attacks.gradient.result import FAMILY
 
-    return frozenset(attack.family for attack in ATTACKS.values()) | {FAMILY}
+    return frozenset(attack.family for attack in ATTACKS.values())
 
 
 def runs(session: Session, version: ModelVersion | None = None) -> Sequence[AuditRun]:

@@ -247,7 +247,8 @@ def _widen(stored: Estimate, level: float) -> Estimate:
 
 
 def _too_few(attack: AttackFact, metric: Metric, estimate: Estimate | None, min_n: int) -> str:
-    if metric.family in ("membership_inference", "attribute_inference", "data_reconstruction"):
+    in_groups = ("membership_inference", "attribute_inference", "data_reconstruction")
+    if metric.family in in_groups and metric.counted != "updates":  # of updates there is one group
         sizes = group_sizes(attack)
         if sizes is None:
             return f"The record of {attack.attack} does not say how many members and non-members it was scored on."

@@ -61,7 +61,7 @@ def foreign(facts: Facts, attack: AttackFact) -> str:
 
 def unfit_to_pass(facts: Facts, attack: AttackFact) -> str:
     """Why a low figure of this record shows nothing, where a high one would; '' when it does."""
-    alone = attack.family == "data_reconstruction"  # nobody stands beside the records behind an update
+    alone = "updates_exposed" in attack.metrics  # nobody stands beside the records behind an update
     if not attack.members or not (attack.nonmembers or alone):
         return f"The record of {attack.attack} does not say which members and non-members it was scored on."
     if reason := foreign(facts, attack):

@@ -145,6 +145,7 @@ METRICS: dict[str, Metric] = {
         does_not="could not reconstruct a record from",
         unit="updates",
         counted="updates",
+        attacks=frozenset({"gradient_inversion", "gradient_inversion_untrained"}),
     ),
     "property.accuracy": Metric(
         family="property_inference",
