@@ -3,7 +3,9 @@
 from govtool.access import Access
 from govtool.attacks.attribute import black_box, csmia, map_inference, white_box
 from govtool.attacks.interface import Attack
+from govtool.attacks.inversion import black_box as inversion_black_box
 from govtool.attacks.inversion import ensemble, mi_face, split_swap
+from govtool.attacks.inversion import labels_only as inversion_labels
 from govtool.attacks.membership import (
     augmentation,
     boundary,
@@ -157,6 +159,30 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.LABELS,
         run=gap.run,
         yields_to=frozenset({"boundary", "combined", "loss_threshold"}),
+    ),
+    "inversion_black_box": Attack(
+        name="inversion_black_box",
+        family="model_inversion",
+        summary="What do scores show of each class? Reconstructed by asking, judged by models that never met the target.",
+        reference="Fredrikson, Jha & Ristenpart, CCS 2015; Tramèr, Zhang, Juels, Reiter & Ristenpart, USENIX Security 2016",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.TOP_K,
+        run=inversion_black_box.run,
+        yields_to=frozenset({"mi_face"}),
+        alters_records=True,
+        params=frozenset({"shape", "pictures", "queries", "search", "top_k", "price_per_1000"}),
+    ),
+    "inversion_labels": Attack(
+        name="inversion_labels",
+        family="model_inversion",
+        summary="What do labels alone show of each class? Reconstructed by asking, judged by models that never met the target.",
+        reference="Kahla, Chen, Just & Jia, CVPR 2022, arXiv 2203.04935",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.LABELS,
+        run=inversion_labels.run,
+        yields_to=frozenset({"inversion_black_box", "mi_face"}),
+        alters_records=True,
+        params=frozenset({"shape", "pictures", "queries", "search", "price_per_1000"}),
     ),
     "mi_face": Attack(
         name="mi_face",

@@ -22,6 +22,8 @@ TITLES = {
     "lira_offline": "LiRA, offline",
     "rmia_online": "RMIA, online",
     "rmia_offline": "RMIA, offline",
+    "inversion_black_box": "Model inversion through scores (black box)",
+    "inversion_labels": "Model inversion through labels alone",
     "mi_face": "Model inversion by gradient descent (MI-FACE)",
     "inversion_split_swap": "Model inversion: the class or the record (split swap)",
     "inversion_ensemble": "Model inversion through several models of the same people",

@@ -70,7 +70,8 @@ def run(
         return NotTestable(
             "no evaluation records to train independent judges on, and the target's own opinion counts for nothing"
         )
-    classes = _judgeable(data, target.n_classes)
+    # An endpoint that answers with labels alone does not say how many classes it has.
+    classes = _judgeable(data, target.n_classes or int(data.members.labels.max()) + 1)
     if len(classes) < FEWEST_CLASSES:
         return NotTestable(
             f"only {len(classes)} classes have {FEWEST_RECORDS} evaluation records and a member; two are needed"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.access import Access
-from govtool.attacks import signals
+from govtool.access import Access, reachable
+from govtool.attacks import degraded, signals
 from govtool.attacks.interface import Features, FloatArray, Labels, Target
 from govtool.errors import InputError, WorkError
 
@@ -36,6 +36,12 @@ class Exposed:
         if not self.access & SOFT:
             raise WorkError("the deployment exposes no probabilities", hint="an attack asked for more than it may see")
         return self.inner.log_probabilities(features)
+
+    def top_scores(self, features: Features, k: int) -> FloatArray:
+        """(n, classes) probabilities of the `k` best classes; the others are NaN."""
+        if Access.TOP_K not in reachable(self.access):
+            raise WorkError("the deployment exposes no scores", hint="an attack asked for more than it may see")
+        return degraded.best(np.exp(self.inner.log_probabilities(features)), k)
 
     def labels(self, features: Features) -> Labels:
         if Access.LABELS not in self.access:

@@ -1,0 +1,58 @@
+"""Inversion through scores: what do a model's confidences show of its classes to whoever may ask it?
+
+Fredrikson, Jha & Ristenpart (CCS 2015) inverted confidences by numeric gradients, at 50,000 to 90,000 queries a face. Here
+all classes share every answer and the search is among likely records, so that hundreds do. Rounding confidences, their
+defence, does not stop it; the ways to search are in `answers`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from govtool.access import Access, reachable
+from govtool.attacks.interface import AttackData, Outcome, Target
+from govtool.attacks.inversion import assembly
+from govtool.attacks.inversion.answers import drawing, evolution, reading, surrogate
+from govtool.attacks.inversion.answers.drawing import SearchLatents
+from govtool.attacks.inversion.answers.ledger import Terms
+from govtool.attacks.inversion.question import Question, Reconstructions
+from govtool.errors import InputError
+
+NAME = "inversion_black_box"
+QUERIES = 300
+"""For each class."""
+TOP_K = 5
+"""How many scores a deployment is taken to show that exposes top_k and does not say how many."""
+SEARCHES: Mapping[str, SearchLatents] = {"surrogate": surrogate.search, "nes": evolution.nes, "cma": evolution.cma}
+
+
+def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
+    """Invert every class through scores; see `assembly.run`. `params`: "queries" (for each class, at most), "search"
+    (a name of `SEARCHES`), "top_k" (how many scores are shown where not all are), "price_per_1000" (of queries).
+
+    Raises:
+        InputError: one of these is no such thing.
+        MissingExtraError: CMA-ES is asked for and cmaes is not installed.
+    """
+    terms = Terms.of(params.get("queries", QUERIES), params.get("price_per_1000"), drawing.FEWEST)
+    name, k = params.get("search", "surrogate"), params.get("top_k", TOP_K)
+    if name not in SEARCHES:
+        raise InputError(f"search must be one of {', '.join(SEARCHES)}, not {name!r}")
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+        raise InputError(f"top_k must be how many scores the deployment shows, at least 1, not {k!r}")
+
+    def search(
+        asked_target: Target, asked: Question, _params: Mapping[str, Any], rng: np.random.Generator
+    ) -> Reconstructions:
+        return drawing.draw(reading.of_scores(asked_target, k), asked, terms, SEARCHES[name], name, rng)
+
+    return assembly.run(_method(target, k, search), target, data, params, rng)
+
+
+def _method(target: Target, k: int, search: Any) -> assembly.Method:
+    if Access.PROBABILITIES in reachable(target.access):
+        holds = "can ask the model about records of its own making and sees the probability of every class"
+        return assembly.Method(NAME, Access.PROBABILITIES, holds, search)
+    holds = f"can ask the model about records of its own making and sees the {k} best scores of each"
+    return assembly.Method(NAME, Access.TOP_K, holds, search)
