@@ -51,7 +51,7 @@ class Rounded(_Degraded):
 
     def log_probabilities(self, features: Features) -> FloatArray:
         exact: FloatArray = np.exp(self.inner.log_probabilities(features))
-        return _logs(np.asarray(np.round(exact, self.decimals), dtype=np.float64))
+        return signals.log_of(np.asarray(np.round(exact, self.decimals), dtype=np.float64))
 
     def labels(self, features: Features) -> Labels:
         return self.inner.labels(features)
@@ -85,7 +85,7 @@ class Noisy(_Degraded):
         worse = np.maximum(found + self.spread * noise, 0)
         empty = worse.sum(axis=1, keepdims=True) <= 0
         worse = np.where(empty, 1.0, worse)
-        return _logs(worse / worse.sum(axis=1, keepdims=True))
+        return signals.log_of(worse / worse.sum(axis=1, keepdims=True))
 
     def _of(self, record: NDArray[np.float32]) -> FloatArray:
         digest = blake2b(np.ascontiguousarray(record, dtype="<f4").tobytes(), digest_size=8).digest()
@@ -128,8 +128,3 @@ def best(probabilities: FloatArray, k: int) -> FloatArray:
     shown = np.full_like(probabilities, np.nan)
     np.put_along_axis(shown, order, np.take_along_axis(probabilities, order, axis=1), axis=1)
     return shown
-
-
-def _logs(probabilities: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(probabilities), signals.FLOOR)

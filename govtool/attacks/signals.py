@@ -25,6 +25,12 @@ SATURATED = 0.05
 """Share of records on one and the same score from which ties dull the attack."""
 
 
+def log_of(probabilities: FloatArray) -> FloatArray:
+    """Natural logarithms, no lower than the floor."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(probabilities), FLOOR)
+
+
 def label_log_probability(log_probabilities: FloatArray, labels: Labels) -> FloatArray:
     """(n,) log probability of each record's own label, from (n, classes) log probabilities.
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from govtool.attacks.interface import Features, Mask, Records
 from govtool.audits.regression import residuals
-from govtool.audits.spec import AuditSpec, DatasetRows
+from govtool.audits.spec import DatasetRows
 from govtool.digest import Sha256
 from govtool.errors import InputError
 from govtool.registry import lineage, service
@@ -47,7 +47,22 @@ class Source:
         }
 
 
-def find(session: Session, version: ModelVersion, spec: AuditSpec) -> dict[str, list[Source]]:
+class Grouped(Protocol):
+    """A spec that names records by group."""
+
+    @property
+    def members(self) -> list[DatasetRows]: ...
+    @property
+    def nonmembers(self) -> list[DatasetRows]: ...
+    @property
+    def population(self) -> list[DatasetRows]: ...
+    @property
+    def evaluation(self) -> list[DatasetRows]: ...
+    @property
+    def public(self) -> list[DatasetRows]: ...
+
+
+def find(session: Session, version: ModelVersion, spec: Grouped) -> dict[str, list[Source]]:
     """Where each group's records come from; members and non-members default to what lineage says.
 
     Raises:

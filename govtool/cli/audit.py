@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govtool.audits.training.device import Device
-from govtool.cli import audit_gradients, audit_privacy, audit_risk, audit_surface
+from govtool.cli import audit_defences, audit_gradients, audit_privacy, audit_risk, audit_surface
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
+from govtool.cli.spec_file import spec_bytes
 
 if TYPE_CHECKING:
     from govtool.audits.runner import RunSummary
@@ -75,7 +76,7 @@ def run(
     from govtool.cli.context import open_workspace
     from govtool.digest import parse_sha256
 
-    data = _spec_bytes(spec)
+    data = spec_bytes(spec)
     parsed = specs.parse(data, str(spec), ATTACKS)
     if device is not None:
         parsed = parsed.model_copy(update={"device": device})
@@ -121,7 +122,7 @@ def synthetic(
     from govtool.audits import synthetic_spec
     from govtool.cli.context import open_workspace
 
-    data = _spec_bytes(spec)
+    data = spec_bytes(spec)
     parsed = synthetic_spec.parse(data, str(spec), SYNTHETIC_ATTACKS)
     ws = open_workspace()
     with Progress() as progress:
@@ -167,7 +168,7 @@ def unlearning(
     from govtool.cli.context import open_workspace
     from govtool.evidence.ledger import values
 
-    data = _spec_bytes(spec) if spec else b""
+    data = spec_bytes(spec) if spec else b""
     settled, data = asked(data, str(spec), forget, rows, retrained)
     where = fanout.parse(cluster)
     ws = open_workspace()
@@ -257,6 +258,7 @@ def show_run(
 app.command("gradients", epilog=audit_gradients.EXAMPLES)(audit_gradients.gradients)
 app.command("risk", epilog=audit_risk.EXAMPLES)(audit_risk.risk)
 app.command("surface", epilog=audit_surface.EXAMPLES)(audit_surface.surface)
+app.command("defences", epilog=audit_defences.EXAMPLES)(audit_defences.defences)
 
 
 @app.command(epilog=examples("govtool audit attacks", "govtool audit attacks --json"))
@@ -311,14 +313,6 @@ def _figures(record: Any) -> list[str]:
     if record.references_sha256:
         lines.append(f"  reference models: sha256:{record.references_sha256}")
     return lines
-
-
-def _spec_bytes(spec: Path) -> bytes:
-    """One byte more than a spec may have, so that the parser refuses and we do not choke."""
-    from govtool.evidence.vault import open_regular
-
-    with open_regular(spec) as stream:
-        return stream.read((1 << 20) + 1)
 
 
 def _summary(done: "RunSummary") -> str:

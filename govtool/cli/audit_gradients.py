@@ -8,6 +8,7 @@ import typer
 
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
+from govtool.cli.spec_file import spec_bytes
 
 if TYPE_CHECKING:
     from govtool.audits.models import AttackRecord
@@ -66,9 +67,9 @@ def gradients(
     from govtool.cli.context import open_workspace
     from govtool.evidence.ledger import values
 
-    data = _bytes(spec, 1 << 20)
+    data = spec_bytes(spec)
     parsed = gradients_spec.parse(data, str(spec), GRADIENT_ATTACKS)
-    captured = None if update is None else audits.Captured(update.name, _bytes(update, _MOST_FILE))
+    captured = None if update is None else audits.Captured(update.name, spec_bytes(update, _MOST_FILE))
     ws = open_workspace()
     with Progress() as progress:
         rows = audits.run_audit(
@@ -88,14 +89,6 @@ def gradients(
     note(f"next: govtool audit show {rows[0].run_id}")
     text = "\n\n".join(f"run {row.run_id}, {row.attack}:\n" + "\n".join(in_words(row)) for row in rows)
     show("audit.gradients/1", [values(row) for row in rows], text, as_json=as_json, exit_code=exit_code(rows))
-
-
-def _bytes(path: Path, most: int) -> bytes:
-    """One byte more than is allowed, so that whoever parses it refuses and we do not choke."""
-    from govtool.evidence.vault import open_regular
-
-    with open_regular(path) as stream:
-        return stream.read(most + 1)
 
 
 def exit_code(rows: "Sequence[AttackRecord]") -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, ensemble_view, record_view, swap_view
+from govtool.reports import attribute_view, defences_view, ensemble_view, record_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Badge, Grid
@@ -114,6 +114,7 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         *attribute_view.grids(detail),
         *swap_view.grids(detail),
         *record_view.grids(detail),
+        *defences_view.grids(detail),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, property_view, swap_view
+from govtool.reports import attribute_view, defences_view, property_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_tables import Control, RocRow, controls, estimate_of, grids, roc_rows
 from govtool.reports.attack_words import METRICS, attack_title, family_title, metric_label, status_badge
@@ -68,6 +68,8 @@ def finding(record: AttackRecord) -> tuple[str, bool]:
 
 
 def _finding(record: AttackRecord) -> tuple[str, bool]:
+    if record.family == defences_view.FAMILY:
+        return defences_view.FINDING, False
     head = headline(record)
     access = f.access(record.access, "an access that was not recorded")
     if head is None:

@@ -37,6 +37,7 @@ TITLES = {
     "gradient_inversion_untrained": "Gradient inversion of updates, untrained model",
     "property_answers": "Property inference from answers (group level)",
     "property_weights": "Property inference from weights (group level)",
+    "defences": "Defences and what they would buy",
     "property_snap": "Property inference with poisoned rows, SNAP (group level)",
 }
 FAMILIES = {
@@ -47,6 +48,7 @@ FAMILIES = {
     "data_reconstruction": "Reconstruction of training data",
     "training_data_extraction": "Extraction of training data",
     "differential_privacy": "Differential-privacy audit",
+    "defences": "Defences tried",
 }
 METRICS = {
     "auc": "Area under the ROC curve",
@@ -74,6 +76,8 @@ METRICS = {
     "updates_exposed": "Updates that gave a record away",
     "records_recovered": "Records recovered from updates",
     "records_named": "Records picked from a line-up",
+    "auc_in_full": "Area under the ROC curve, answers in full",
+    "auc_retrained": "Area under the ROC curve, trained again by the recipe",
     "world_accuracy": "Models whose world is named correctly",
     "world_auc": "Area under the ROC curve, one world against the other",
 }

@@ -1,0 +1,1 @@
+"""What would a defence buy? Measured by attacks that know of it."""
