@@ -62,14 +62,14 @@ def headline(record: AttackRecord) -> tuple[str, Estimate, float | None] | None:
 
 def finding(record: AttackRecord) -> tuple[str, bool]:
     """What the test found, in a sentence that claims no more than the interval allows; and whether it is a leak."""
+    if record.family == defences_view.FAMILY:
+        return defences_view.FINDING, False
     sentence, leak = _finding(record)
     group = f" {property_view.GROUP_LEVEL}" if record.family == property_view.FAMILY else ""
     return sentence + group, leak
 
 
 def _finding(record: AttackRecord) -> tuple[str, bool]:
-    if record.family == defences_view.FAMILY:
-        return defences_view.FINDING, False
     head = headline(record)
     access = f.access(record.access, "an access that was not recorded")
     if head is None:
