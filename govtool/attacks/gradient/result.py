@@ -286,8 +286,8 @@ def _pictures(found: Sequence[Marked], line_up: LineUp) -> list[Figure]:
         f"The first {len(places)} records in the order of the updates, none left out. Above: the reconstruction matched to it, "
         "grey where there was none. Below: the record itself, which the attacker does not see."
     )
-    png = montage.draw(drawn, line_up.units[places], labels, line_up.shape, ("reconstructed", "record"))
-    return [Figure("reconstructions", caption, png)]
+    shown = montage.draw(drawn, line_up.units[places], labels, line_up.shape, ("reconstructed", "record"))
+    return [shown.figure("reconstructions", caption)]
 
 
 def _shown(one: Marked, width: int) -> FloatArray:

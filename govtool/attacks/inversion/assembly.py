@@ -180,7 +180,6 @@ def _result(
         detail={
             **found.detail,
             **account.of(hearing, found.confidence, rng),
-            "figures": [{"name": figure.name, "caption": figure.caption} for figure in figures],
             "positive_control": dict(hearing.control) if hearing.control else {"passed": None, "how": "not run"},
             "evaluation_records": 0 if data.evaluation is None else len(data.evaluation),
         },
@@ -224,6 +223,5 @@ def _figures(case: Case, shape: Shape) -> list[Figure]:
         f"{which}. Above: the picture reconstructed by the attacker. Below: the mean of the records of that "
         f"class that the model was trained on, for comparison; the attacker does not see it."
     )
-    return [
-        Figure("reconstructions", caption, montage.draw(case.reconstructed, case.mean, case.labels, shape, _ROW_NAMES))
-    ]
+    drawn = montage.draw(case.reconstructed, case.mean, case.labels, shape, _ROW_NAMES)
+    return [drawn.figure("reconstructions", caption)]

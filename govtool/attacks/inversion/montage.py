@@ -1,12 +1,13 @@
 """One picture of all reconstructions, each above the mean of its class's training records."""
 
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from govtool.attacks.interface import FloatArray, Labels
+from govtool.attacks.interface import Figure, FloatArray, Labels
 from govtool.attacks.inversion.question import Shape
 
 CELL = 96
@@ -21,8 +22,20 @@ _INK = (20, 20, 20)
 _COLOURS = 3
 
 
-def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, names: tuple[str, str]) -> bytes:
-    """PNG bytes of two (classes, height * width) rows of pictures in 0..1, a column per class, ten columns to a band.
+@dataclass(frozen=True)
+class Montage:
+    """A picture of pictures, and where in it they are: what a report blurs, so that labels stay readable."""
+
+    png: bytes
+    boxes: tuple[tuple[int, int, int, int], ...]
+    """(left, top, width, height) of every cell."""
+
+    def figure(self, name: str, caption: str) -> Figure:
+        return Figure(name, caption, self.png, self.boxes)
+
+
+def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, names: tuple[str, str]) -> Montage:
+    """Two (classes, height * width) rows of pictures in 0..1, a column per class, ten columns to a band.
 
     Shows the first 40 classes. The same arrays give the same bytes.
     """
@@ -38,6 +51,7 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, nam
     for top in range(_GAP, bands * band, band):
         for line, name in enumerate(names):
             pen.multiline_text((_GAP, top + _TEXT + line * (height + _GAP) + 4), name, fill=_INK, font=font)
+    boxes = []
     for index, label in enumerate(labels):
         left = _MARGIN + (index % PER_ROW) * (width + _GAP)
         top = _GAP + (index // PER_ROW) * band
@@ -46,10 +60,11 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, nam
             picture = Image.fromarray(_pixels(row, shape)).resize((width, height), Image.Resampling.NEAREST)
             at = (left, top + _TEXT + line * (height + _GAP))
             canvas.paste(picture, at)
+            boxes.append((*at, width, height))
             pen.rectangle((at[0] - 1, at[1] - 1, at[0] + width, at[1] + height), outline=(160, 160, 160))
     file = io.BytesIO()
     canvas.save(file, "PNG")
-    return file.getvalue()
+    return Montage(file.getvalue(), tuple(boxes))
 
 
 def _pixels(row: FloatArray, shape: Shape) -> NDArray[Any]:

@@ -12,7 +12,7 @@ NAMES = ("above", "below")
 def opened(classes: int, shape: tuple[int, int, int] = (1, 8, 8)) -> Image.Image:
     pixels = shape[1] * shape[2]
     upper, lower = np.zeros((classes, pixels)), np.ones((classes, pixels))
-    return Image.open(io.BytesIO(montage.draw(upper, lower, np.arange(classes), shape, NAMES)))
+    return Image.open(io.BytesIO(montage.draw(upper, lower, np.arange(classes), shape, NAMES).png))
 
 
 def cell(picture: Image.Image, column: int, line: int) -> tuple[int, ...]:
@@ -30,7 +30,7 @@ def test_reconstructions_stand_above_means() -> None:
 
 def test_pixels_are_enlarged_whole() -> None:
     half = np.tile([0.0] * 4 + [1.0] * 4, 8)[None]
-    picture = Image.open(io.BytesIO(montage.draw(half, half, np.array([0]), (1, 8, 8), NAMES)))
+    picture = Image.open(io.BytesIO(montage.draw(half, half, np.array([0]), (1, 8, 8), NAMES).png))
     top, left = montage._GAP + montage._TEXT + 40, montage._MARGIN
     assert [picture.getpixel((left + x, top))[0] for x in (0, 47, 48, 95)] == [0, 0, 255, 255]
 
@@ -55,3 +55,19 @@ def test_the_same_arrays_give_the_same_bytes() -> None:
     rows = np.random.default_rng(0).random((2, 64))
     one, other = (montage.draw(rows, rows, np.arange(2), (1, 8, 8), NAMES) for _ in range(2))
     assert one == other
+
+
+@pytest.mark.parametrize(("classes", "shape"), [(3, (1, 8, 8)), (13, (3, 20, 12)), (50, (1, 112, 92))])
+def test_the_boxes_are_the_pictures_and_nothing_else(classes: int, shape: tuple[int, int, int]) -> None:
+    """What is black lies in a box, and nothing in a box is anything else: labels and frames stay outside."""
+    black = np.zeros((classes, int(np.prod(shape))))
+    white = np.ones_like(black)
+    drawn, blank = (montage.draw(rows, rows, np.arange(classes), shape, NAMES) for rows in (black, white))
+    assert drawn.boxes == blank.boxes
+    assert len(drawn.boxes) == 2 * min(classes, montage.MOST)
+    one, other = (np.asarray(Image.open(io.BytesIO(each.png)).convert("L")) for each in (drawn, blank))
+    inside = np.zeros(one.shape, dtype=bool)
+    for left, top, width, height in drawn.boxes:
+        inside[top : top + height, left : left + width] = True
+    assert ((one != other) == inside).all()
+    assert drawn.figure("name", "what it shows").boxes == drawn.boxes
