@@ -4,7 +4,7 @@ from govtool.access import Access
 from govtool.attacks.attribute import black_box, csmia, map_inference, white_box
 from govtool.attacks.interface import Attack
 from govtool.attacks.inversion import black_box as inversion_black_box
-from govtool.attacks.inversion import ensemble, mi_face, split_swap
+from govtool.attacks.inversion import ensemble, inversion_prior, mi_face, split_swap
 from govtool.attacks.inversion import labels_only as inversion_labels
 from govtool.attacks.membership import (
     augmentation,
@@ -193,6 +193,17 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.GRADIENTS,
         run=mi_face.run,
         params=frozenset({"shape", "pictures"}) | mi_face.PARAMS,
+    ),
+    "inversion_prior": Attack(
+        name="inversion_prior",
+        family="model_inversion",
+        summary="The same by somebody who has public records of other people, and looks among what is like them.",
+        reference="Struppek et al., ICML 2022, arXiv 2201.12179; Zhang et al., CVPR 2020, arXiv 1911.07135",
+        taxonomy="NISTAML.032 Data Reconstruction",
+        needs=Access.GRADIENTS,
+        run=inversion_prior.run,
+        needs_public=True,
+        params=frozenset({"shape", "pictures", "prior", "generator"}),
     ),
     "inversion_split_swap": Attack(
         name="inversion_split_swap",

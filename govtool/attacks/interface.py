@@ -156,6 +156,15 @@ class Companion:
 
 
 @dataclass(frozen=True)
+class Generator:
+    """A torch module from (n, size) standard normal latents to (n, features) inputs of the model, and what it is called."""
+
+    name: str
+    module: Any
+    size: int
+
+
+@dataclass(frozen=True)
 class AttackData:
     """Everything an attack may be given. `population` is disjoint from members and non-members."""
 
@@ -166,6 +175,8 @@ class AttackData:
     """Records the target never saw, for training the judges of inversion. Disjoint from members."""
     public: Records | None = None
     """Records of other people that anyone could have: the prior of an attacker who reconstructs. Labels say nothing."""
+    generator: Generator | None = None
+    """What draws records of such people: a prior that somebody brings."""
     references: References | None = None
     unit: Literal["record", "person"] | None = None
     """What membership figures count. None: people, where both groups name them and somebody has several records."""
@@ -261,6 +272,8 @@ class Attack:
     needs_references: bool = False
     needs_twins: bool = False
     needs_companions: bool = False
+    needs_public: bool = False
+    """Whether it needs public records, or a generator of such."""
     yields_to: frozenset[str] = frozenset()
     """Attacks that include or outdo this one: where one of them is run, this one is run only if the spec names it, so that
     nobody pays for more intervals than there are questions."""

@@ -13,11 +13,12 @@ from govtool.access import Access, reachable
 from govtool.attacks.interface import Attack
 from govtool.attacks.inversion import split_swap
 from govtool.attacks.privacy.canary_audit import FAMILY as PRIVACY
-from govtool.audits import companions, data, dp_canaries, halves, twins
+from govtool.audits import companions, data, dp_canaries, generators, halves, twins
 from govtool.audits.budget import Choice
 from govtool.audits.companions import Company
 from govtool.audits.data import Source
 from govtool.audits.dp_canaries import Sealed
+from govtool.audits.generators import Chosen
 from govtool.audits.recipe import Recipe
 from govtool.audits.spec import AuditSpec
 from govtool.audits.targets.open import Endpoint, offered
@@ -65,6 +66,8 @@ class Plan:
     """What a budget came to; the references and attacks above are then its choice."""
     company: Company = field(default_factory=Company)
     """Other models of the same people."""
+    generators: Mapping[str, Chosen] = field(default_factory=dict)
+    """By the attack that is given one."""
 
     @property
     def unit(self) -> str:
@@ -112,6 +115,7 @@ class Plan:
             "positive_control": self.spec.positive_control,
             "claim": self.spec.claim.model_dump() if self.spec.claim else None,
             "canaries": self.canaries.to_dict() if self.canaries else None,
+            "generators": {attack: chosen.to_dict() for attack, chosen in self.generators.items()},
             "seed": self.spec.seed,
         }
 
@@ -157,6 +161,7 @@ def make(
         device,
         dp_canaries.find(session, spec.canaries, version, vault) if spec.canaries else None,
         company=companions.find(session, version, spec),
+        generators=generators.find(session, requested),
     )
 
 

@@ -7,7 +7,7 @@ without an outcome.
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -112,6 +112,7 @@ def run_audit(
     with open_write() as session:
         plan = plans.make(session, ref, spec, attacks, vault, device)
         named = [one.version.factory for one in plan.company.planned]
+        named += [chosen.version.factory for chosen in plan.generators.values()]
         named += [plan.recipe.factory, plan.recipe.function] if plan.recipe else []
         factories.vouch([plan.version.factory if plan.endpoint is None else None, *named], trust_factory)
     given, found = settings.environment(environ), list[AttackSummary]()
@@ -251,6 +252,7 @@ def _run(
     stage: Stage, shared: Shared | None, worlds: Callable[[], AttackData], attack: Attack, progress: Progress
 ) -> tuple[Outcome, Mapping[str, Any]]:
     seed, params = stage.plan.spec.seed, dict(stage.plan.requested[attack.name])
+    stage = _with_generator(stage, attack)
     if attack.family == INVERSION:
         params["device"] = stage.plan.device
     if attack.needs_twins:
@@ -285,6 +287,11 @@ def _swapped(stage: Stage, attack: Attack, params: dict[str, Any], progress: Pro
     if stage.plan.spec.positive_control:
         params["positive_control"] = split_swap.control(asked, params, runtime.rng(seed, f"{attack.name}-control"))
     return attack.run(stage.target, asked, params, runtime.rng(seed, attack.name))
+
+
+def _with_generator(stage: Stage, attack: Attack) -> Stage:
+    brought = stage.brought.get(attack.name)
+    return replace(stage, asked=replace(stage.asked, generator=brought.generator)) if brought else stage
 
 
 def _result_row(

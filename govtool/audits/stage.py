@@ -1,7 +1,7 @@
 """Everything the attacks of one run share, made once: records, target, probe, references, validity, control."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from govtool import runtime
 from govtool.access import Access, reachable
 from govtool.attacks import validity
 from govtool.attacks.interface import Attack, AttackData, Records, Target
+from govtool.attacks.inversion.priors.choice import NO_PUBLIC
 from govtool.attacks.membership.answers import Answers
 from govtool.attacks.property.assembly import NOT_ASKED
 from govtool.audits import (
@@ -18,6 +19,7 @@ from govtool.audits import (
     control,
     data,
     dp_canaries,
+    generators,
     halves,
     reference_evidence,
     references,
@@ -27,6 +29,7 @@ from govtool.audits import (
     worlds,
 )
 from govtool.audits.engine import Engine
+from govtool.audits.generators import Brought
 from govtool.audits.plan import Plan
 from govtool.audits.recipe import Recipe
 from govtool.audits.regression import models as regressions
@@ -69,6 +72,8 @@ class Stage:
     trained_on: int
     """How many non-members the target was trained on, by lineage: they make a model that leaks look like one that does not."""
     caveats: tuple[str, ...]
+    brought: Mapping[str, Brought] = field(default_factory=dict)
+    """Generators, by the attack that is given one."""
 
     @property
     def exposed(self) -> frozenset[Any]:
@@ -144,7 +149,8 @@ def set_up(plan: Plan, vault: Vault, environ: Mapping[str, str], trust_pickle: s
             trust_pickle=trust_pickle,
         )
     try:
-        stage = _looked_at(plan, opened, records, promised)
+        brought = {name: generators.bring(chosen, records, vault) for name, chosen in plan.generators.items()}
+        stage = replace(_looked_at(plan, opened, records, promised), brought=brought)
         if not plan.company.planned or opened.scores is not None:
             return stage
         joined = companions.open_all(
@@ -217,10 +223,8 @@ def obstacle(stage: Stage, attack: Attack) -> tuple[str, str] | None:
         return "not_applicable", f"the attack needs {needs}, and {stage.plan.scene} exposes only: {shown}"
     if reason := probe.unmet(stage.exposed, stage.seen, needs):
         return "not_testable", reason
-    if attack.needs_companions and (found := companions.obstacle(stage.plan.company, stage.plan.spec)):
-        return found
-    if attack.family in _WHERE_NAMED:
-        return _WHERE_NAMED[attack.family](stage)
+    if missing := _not_given(stage, attack):
+        return missing
     reason = (_no_references(stage) if attack.needs_references else "") or _mixed(stage, attack)
     reason = reason or (twins.impossible(stage.plan.recipe, stage.records.members) if attack.needs_twins else "")
     if attack.alters_records and stage.opened.scores is not None:
@@ -237,6 +241,17 @@ def _of_a_number(stage: Stage, attack: Attack) -> tuple[str, str]:
     if found is not None and found[0] == "not_requested":
         return found
     return "not_testable", "this attack is not made yet for models that predict a number"
+
+
+def _not_given(stage: Stage, attack: Attack) -> tuple[str, str] | None:
+    """What the spec must say for an attack to have a question; a spec that says nothing of it did not ask."""
+    if attack.family in _WHERE_NAMED:
+        return _WHERE_NAMED[attack.family](stage)
+    if attack.needs_companions and (found := companions.obstacle(stage.plan.company, stage.plan.spec)):
+        return found
+    if attack.needs_public and stage.records.public is None and attack.name not in stage.brought:
+        return ("not_requested" if stage.plan.spec.attacks is None else "not_testable"), NO_PUBLIC
+    return None
 
 
 def _no_references(stage: Stage) -> str:
@@ -282,6 +297,12 @@ def _mixed(stage: Stage, attack: Attack) -> str:
         )
     if attack.family == INVERSION and stage.evaluation_shared:
         return f"{stage.evaluation_shared} evaluation records are also members, so the judges would know the answers"
+    brought = stage.brought.get(attack.name)
+    if brought is not None and brought.seen:
+        return (
+            f"the generator {brought.generator.name} has learnt from {brought.seen} members or evaluation records, so it "
+            f"would know the answers"
+        )
     if attack.family == INVERSION and stage.public_shared:
         return f"{stage.public_shared} public records are also members or evaluation records, so the prior would know the answers"
     return ""

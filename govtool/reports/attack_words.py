@@ -25,6 +25,7 @@ TITLES = {
     "inversion_black_box": "Model inversion through scores (black box)",
     "inversion_labels": "Model inversion through labels alone",
     "mi_face": "Model inversion by gradient descent (MI-FACE)",
+    "inversion_prior": "Model inversion with public records (GMI, KEDMI, PPA)",
     "inversion_split_swap": "Model inversion: the class or the record (split swap)",
     "inversion_ensemble": "Model inversion through several models of the same people",
     "attribute_map": "Attribute inference from labels by Bayes' rule (MAP)",

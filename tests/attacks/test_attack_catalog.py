@@ -46,6 +46,8 @@ def run(name: str, access: frozenset[Access]) -> Outcome:
         {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
     )
     target, data = digit_softmax(3) if inverts else planted()
+    if ATTACKS[name].needs_public:
+        data = replace(data, public=data.nonmembers)
     target = type(target)(target.model, access, target.n_classes)
     if ATTACKS[name].needs_twins:
         data = digit_twins(data)

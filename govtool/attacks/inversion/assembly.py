@@ -78,10 +78,10 @@ def run(
         )
     shape = picture_shape(data, params)
     bounds = Bounds.of(data.evaluation.features, image=shape is not None)
-    found = method.search(target, Question(classes, bounds, shape, data.public), params, rng)
+    found = method.search(target, Question(classes, bounds, shape, data.public, data.generator), params, rng)
     if isinstance(found, NotTestable):
         return found
-    case = Case.of(data, classes, found.inputs, bounds, rng)
+    case = Case.of(data, classes, found, bounds, rng)
     photos = line_up.gallery(*panel.learnt(data, case, bounds), rng)
     hearing = Hearing(case, panel.ask(data, case, bounds, shape), photos, shape, params.get("positive_control"))
     if found.alone:

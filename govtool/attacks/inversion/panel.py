@@ -11,13 +11,14 @@ from govtool.attacks.interface import AttackData, Features, FloatArray, Labels, 
 from govtool.attacks.inversion import calibration, judges
 from govtool.attacks.inversion import contrast as contrasts
 from govtool.attacks.inversion.calibration import Known
-from govtool.attacks.inversion.question import Bounds, Shape
+from govtool.attacks.inversion.question import Bounds, Reconstructions, Shape
 from govtool.attacks.inversion.resemblance import OF_EACH, Compared
 from govtool.estimate import Estimate, clopper_pearson
 
 TOP = 5
 """A wider figure than the first place, where there are more classes than that."""
 _SHIFTED = "the reconstruction, under the next class's label"
+_START = "what the search began from"
 _REAL = "a real training record of the class"
 _MOST_ASKED = 1000
 _CHOICE = 0
@@ -39,10 +40,12 @@ class Case:
     """(features,) mean of all training records."""
     compared: Compared
     """Training records, several of each class."""
+    start: FloatArray | None
+    """What the search began from, where that was no plain grey."""
 
     @classmethod
     def of(
-        cls, data: AttackData, classes: Labels, reconstructed: Features, bounds: Bounds, rng: np.random.Generator
+        cls, data: AttackData, classes: Labels, found: Reconstructions, bounds: Bounds, rng: np.random.Generator
     ) -> "Case":
         features = data.members.features
         rows = [np.flatnonzero(data.members.labels == label) for label in classes]
@@ -52,7 +55,7 @@ class Case:
         overall = features[np.concatenate(rows)].mean(axis=0)
         return cls(
             labels=classes,
-            reconstructed=_units(bounds, reconstructed),
+            reconstructed=_units(bounds, found.inputs),
             real=_units(bounds, features[real]),
             mean=_units(bounds, means),
             overall=_units(bounds, overall[None])[0],
@@ -60,6 +63,7 @@ class Case:
                 _units(bounds, features[np.concatenate(several)]),
                 np.repeat(np.arange(len(classes)), [len(of_class) for of_class in several]),
             ),
+            start=None if found.start is None else _units(bounds, found.start),
         )
 
     @property
@@ -78,6 +82,7 @@ class Case:
         and in the last two one row that must be right once at most.
         """
         next_label = np.roll(self.labels, -1)
+        begun = {} if self.start is None else {_START: (self.start, self.labels)}
         return {
             _REAL: (self.real, self.labels),
             "the mean of the class's training records": (self.mean, self.labels),
@@ -85,6 +90,7 @@ class Case:
             "a real record, under the next class's label": (self.real, next_label),
             "the mean of all training records": (np.tile(self.overall, (len(self.labels), 1)), self.labels),
             "plain grey": (np.full_like(self.real, 0.5), self.labels),
+            **begun,
         }
 
 

@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from govtool.attacks.interface import Features, FloatArray, Labels, Mask, NotTestable, Records, Target
+from govtool.attacks.interface import (
+    Features,
+    FloatArray,
+    Generator,
+    Labels,
+    Mask,
+    NotTestable,
+    Records,
+    Target,
+)
 
 Shape = tuple[int, int, int]
 """(channels, height, width) of records that are pictures."""
@@ -33,10 +42,14 @@ class Bounds:
             low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
         return cls(low, high)
 
+    @property
+    def width(self) -> Features:
+        """Of the range; 1 for constant features, so that one can divide by it."""
+        return np.where(self.high > self.low, self.high - self.low, np.float32(1))
+
     def to_units(self, features: Features) -> FloatArray:
         """Features as shares of the range, 0 to 1; constant features become 0."""
-        width = np.where(self.high > self.low, self.high - self.low, 1)
-        return np.asarray((features - self.low) / width, dtype=np.float64)
+        return np.asarray((features - self.low) / self.width, dtype=np.float64)
 
     def from_units(self, units: FloatArray) -> Features:
         """The inverse of `to_units`: (n, ...) shares of the range as features."""
@@ -53,6 +66,8 @@ class Question:
     """None where features are no pixels."""
     public: Records | None = None
     """Records of other people, for attackers with a prior. Never members, never those that judges learn from."""
+    generator: Generator | None = None
+    """Somebody's own prior."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,8 @@ class Reconstructions:
     """(classes,) the target's probability of the class. A diagnostic: a model can be sure of what nobody recognises."""
     grey: Mask
     """(classes,) whether it stayed at the grey start."""
+    start: Features | None = None
+    """(classes, ...) what a search with a prior began from, chosen by the target's answers alone."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """JSON: what it took, such as queries."""
     caveats: tuple[str, ...] = ()

@@ -63,7 +63,12 @@ def from_module(net: Any, inputs: int) -> TorchTarget:
 
 
 def open_safetensors(data: bytes, factory: str, params: Mapping[str, Any], inputs: int) -> TorchTarget:
-    """Build the registered architecture and load the weights strictly: every tensor, no other.
+    """A target around registered weights; raises as `load_safetensors` and `from_module` do."""
+    return from_module(load_safetensors(data, factory, params), inputs)
+
+
+def load_safetensors(data: bytes, factory: str, params: Mapping[str, Any]) -> Any:
+    """Build the registered architecture and load the weights strictly: every tensor, no other. In evaluation mode.
 
     Raises:
         WorkError: not safetensors, or the tensors are not those of this architecture.
@@ -85,4 +90,4 @@ def open_safetensors(data: bytes, factory: str, params: Mapping[str, Any], input
             f"the weights do not fit the architecture {factory} {dict(params)}: {' '.join(str(error).split())}",
             hint="register the version with the factory and parameters it was trained with",
         ) from error
-    return from_module(module.float(), inputs)
+    return module.float().eval()

@@ -9,26 +9,24 @@ Mitchell 2001), which leaves a Gaussian prior of full rank whose draws are local
 import numpy as np
 
 from govtool.attacks.interface import FloatArray
+from govtool.attacks.inversion.priors.grid import coarse_shape, resized
 from govtool.attacks.inversion.priors.pca import FAINT, Linear
 from govtool.attacks.inversion.question import Shape
 
 REACH = 0.16
 """Distance, in mean sides of the picture, at which the weight has fallen to exp(-1/2)."""
 MOST_COMPONENTS = 200
-MOST_PIXELS = 1024
-"""Pixels, channels counted, beyond which components are found on a coarser grid: their cost grows with the cube."""
 
 
 def fit(units: FloatArray, shape: Shape, components: int = MOST_COMPONENTS) -> Linear:
     """Learn from (m, *record) public pictures of `shape` in units of the range. No randomness."""
     import torch
 
-    pictures = torch.from_numpy(units.reshape(len(units), *shape))
-    grid = _grid(shape)
-    coarse = torch.nn.functional.interpolate(pictures, grid, mode="area").flatten(1).numpy()
+    seen_at = coarse_shape(shape)
+    coarse = resized(torch.from_numpy(units.reshape(-1, *shape)), seen_at).flatten(1).numpy()
     mean = coarse.mean(axis=0)
     away = coarse - mean
-    covariance = away.T @ away / len(away) * _closeness((shape[0], *grid))
+    covariance = away.T @ away / len(away) * _closeness(seen_at)
     variance, directions = np.linalg.eigh(covariance)
     first = slice(-1, -1 - min(components, len(variance)), -1)
     variance, directions = variance[first], directions[:, first].T
@@ -36,8 +34,7 @@ def fit(units: FloatArray, shape: Shape, components: int = MOST_COMPONENTS) -> L
     spread, directions = np.sqrt(variance[kept])[:, None], directions[kept]
 
     def fine(rows: FloatArray) -> FloatArray:
-        whole = torch.from_numpy(rows.reshape(-1, shape[0], *grid))
-        return np.asarray(torch.nn.functional.interpolate(whole, shape[1:], mode="bilinear").flatten(1).numpy())
+        return np.asarray(resized(torch.from_numpy(rows.reshape(-1, *seen_at)), shape).flatten(1).numpy())
 
     return Linear(
         name="local",
@@ -46,15 +43,6 @@ def fit(units: FloatArray, shape: Shape, components: int = MOST_COMPONENTS) -> L
         basis=fine(spread * directions).astype(np.float32),
         public=(away @ directions.T / spread.T).astype(np.float32),
     )
-
-
-def _grid(shape: Shape) -> tuple[int, int]:
-    """Height and width at which components are found."""
-    channels, height, width = shape
-    divisor = 1
-    while channels * -(-height // divisor) * -(-width // divisor) > MOST_PIXELS:
-        divisor += 1
-    return -(-height // divisor), -(-width // divisor)
 
 
 def _closeness(shape: Shape) -> FloatArray:

@@ -1,0 +1,59 @@
+"""White-box model inversion with public data: which of the records that people could have does the model know?
+
+The search stays among what a generator draws that has learnt from records of other people, or that somebody brings. After
+GMI (Zhang et al., CVPR 2020), KEDMI (Chen et al., ICCV 2021) and PPA (Struppek et al., ICML 2022). The search is in
+`priors.latent_search`, the judgement in `assembly`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from govtool.access import Access
+from govtool.attacks.interface import AttackData, NotTestable, Outcome, Target
+from govtool.attacks.inversion import assembly
+from govtool.attacks.inversion.priors import choice, latent_search
+from govtool.attacks.inversion.question import Question, Reconstructions
+from govtool.errors import WorkError
+
+
+def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
+    """Invert every class among what a prior can draw; see `assembly.run`. `params` besides: "prior" (`choice.NAMES`).
+
+    Raises:
+        InputError: no such prior, or a generator that does not fit the model.
+    """
+    return assembly.run(METHOD, target, data, params, rng)
+
+
+def _search(
+    target: Target, asked: Question, params: Mapping[str, Any], rng: np.random.Generator
+) -> Reconstructions | NotTestable:
+    try:
+        module = target.module()
+    except WorkError as error:
+        return NotTestable(f"the weights are exposed, but there is nothing to differentiate: {error.message}")
+    if asked.generator is None and params.get("generator") is not None:
+        return NotTestable("a generator is named and was not handed over")
+    prior = choice.prior(asked, params.get("prior", choice.AUTO), rng)
+    if isinstance(prior, NotTestable):
+        return prior
+    return replace(latent_search.search(module, prior, asked, rng), caveats=_caveats(asked))
+
+
+def _caveats(asked: Question) -> tuple[str, ...]:
+    if asked.generator is not None:
+        learnt = "If it has learnt from the people that this model was trained on, the pictures may show what it knows of them."
+        return (f"The prior is the generator {asked.generator.name}. {learnt}",)
+    assert asked.public is not None
+    return (f"The prior has learnt from {len(asked.public):,} public records; more of them would make it stronger.",)
+
+
+METHOD = assembly.Method(
+    "inversion_prior",
+    Access.GRADIENTS,
+    "holds the model's weights, can compute gradients through them, has public records of other people or a generator of such",
+    _search,
+)
