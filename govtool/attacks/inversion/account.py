@@ -16,6 +16,7 @@ is over classes, of which each counts once.
 - `contrast` (None for tables): `usual` of real records, `median` share of it that reconstructions have, how many are `faint`,
   below which `limit` that is.
 - `resemblance`: rows of PSNR, SSIM and feature distance to training records (empty for tables); see that module.
+- `ssim_gain`: how much more like the training records of its class a drawing is than the mean of everybody (None for tables).
 - `line_ups`: one entry per space; see that module.
 - `findings`: whether the class is recoverable, with its figures and its limit.
 - `evaluation_records`: how many there were.
@@ -99,6 +100,11 @@ def of(hearing: Hearing, confidence: FloatArray, rng: np.random.Generator) -> di
         "fewest_hits": next((hits for hits in range(n + 1) if clopper_pearson(hits, n).low > 1 / n), None),
         "contrast": _contrast(case) if hearing.shape else None,
         "resemblance": [row.to_dict() for row in rows],
+        "ssim_gain": (
+            resemblance.ssim_gain(case.reconstructed, case.compared, hearing.shape, rng).to_dict()
+            if hearing.shape
+            else None
+        ),
         "line_ups": [
             found.to_dict() for found in line_up.hold(case.reconstructed, case.labels, hearing.photos, judges, rng)
         ],
@@ -106,10 +112,24 @@ def of(hearing: Hearing, confidence: FloatArray, rng: np.random.Generator) -> di
     }
 
 
-def caveats(hearing: Hearing) -> list[str]:
-    """What a reader of the rate must know of the pictures' contrast."""
-    if hearing.shape is None:
+def caveats(hearing: Hearing, detail: Mapping[str, Any]) -> list[str]:
+    """What a reader of the rate must know of how visible the pictures are. `detail` is that of `of`."""
+    return [] if hearing.shape is None else [*_faint(hearing), *_unseen(hearing, detail["ssim_gain"])]
+
+
+def _unseen(hearing: Hearing, gain: Mapping[str, Any]) -> list[str]:
+    n = len(hearing.case.labels)
+    if gain["low"] > 0 or recoverable.Heard(hearing.hits, n).median.low <= 1 / n:
         return []
+    found = f"SSIM {gain['value']:+.3f}, {gain['low']:+.3f} to {gain['high']:+.3f}"
+    said = (
+        "Judges name reconstructions that are not surely more like the records of their class than the mean of everybody is "
+        f"({found}): look at the pictures. What marks the class may be plain to a machine and hidden from the eye."
+    )
+    return [said]
+
+
+def _faint(hearing: Hearing) -> list[str]:
     n, faint = len(hearing.case.labels), int((_shares(hearing.case) < FAINT).sum())
     blind = [opinion.judge.name for opinion in hearing.heard if opinion.blind and opinion.hits]
     if not faint:

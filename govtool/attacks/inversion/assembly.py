@@ -161,6 +161,7 @@ def _result(
     rng: np.random.Generator,
 ) -> AttackResult:
     case, shape = hearing.case, hearing.shape
+    told = account.of(hearing, found.confidence, rng)
     figures = _figures(case, shape) if pictures and shape is not None else []
     return AttackResult(
         attack=method.name,
@@ -179,11 +180,11 @@ def _result(
         },
         detail={
             **found.detail,
-            **account.of(hearing, found.confidence, rng),
+            **told,
             "positive_control": dict(hearing.control) if hearing.control else {"passed": None, "how": "not run"},
             "evaluation_records": 0 if data.evaluation is None else len(data.evaluation),
         },
-        caveats=[*_caveats(target, hearing), *account.caveats(hearing), *found.caveats, *_grey(found, case)],
+        caveats=[*_caveats(target, hearing), *account.caveats(hearing, told), *found.caveats, *_grey(found, case)],
         figures=figures,
         void=hearing.void,
     )

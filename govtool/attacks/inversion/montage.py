@@ -42,7 +42,7 @@ def draw(upper: FloatArray, lower: FloatArray, labels: Labels, shape: Shape, nam
     from PIL import Image, ImageDraw, ImageFont
 
     labels = labels[:MOST]
-    height, width = (side * max(1, CELL // max(shape[1:])) for side in shape[1:])
+    height, width = (side * max(1, round(CELL / max(shape[1:]))) for side in shape[1:])
     bands = -(-len(labels) // PER_ROW)
     columns = min(PER_ROW, len(labels))
     band = _TEXT + 2 * (height + _GAP) + _GAP

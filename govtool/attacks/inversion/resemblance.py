@@ -24,6 +24,7 @@ _IDENTICAL = 100.0
 """Decibels at which a comparison is cut off: no error at all has no finite figure, and would swallow any mean."""
 
 RECONSTRUCTION = "the reconstruction"
+EVERYBODY = "the mean of all training records"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Compared:
         np.fill_diagonal(apart, np.inf)
         found = {
             RECONSTRUCTION: drawn[self.numbers],
-            "the mean of all training records": np.broadcast_to(self.units.mean(axis=0), self.units.shape),
+            EVERYBODY: np.broadcast_to(self.units.mean(axis=0), self.units.shape),
             "the mean of the other records of the class": (sums[self.numbers] - self.units) / others,
             "the nearest other training record": self.units[apart.argmin(axis=1)],
         }
@@ -94,6 +95,18 @@ def table(
             )
         )
     return rows
+
+
+def ssim_gain(drawn: FloatArray, compared: Compared, shape: Shape, rng: np.random.Generator) -> Estimate:
+    """How much more like the records of its class a drawing is, by SSIM, than the mean of everybody: paired, over classes.
+
+    Below zero, judges may name it all the same: what it holds of its class is then read by machines, and not by the eye.
+    (Seen on faces drawn from a convolutional net: 88 % named, -0.1 in SSIM, and nothing but blotches to look at.)
+    """
+    own, everybody = (
+        ssim(compared.guesses(drawn)[name], compared.units, shape) for name in (RECONSTRUCTION, EVERYBODY)
+    )
+    return _over_classes(own - everybody, compared.numbers, rng)
 
 
 def _feature_distance(judge: Judge, left: FloatArray, right: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from govtool.attacks.inversion.judges import Judge
-from govtool.attacks.inversion.resemblance import RECONSTRUCTION, Compared, table
+from govtool.attacks.inversion.resemblance import RECONSTRUCTION, Compared, ssim_gain, table
 
 SHAPE = (1, 2, 2)
 UNITS = np.array([[0.1] * 4, [0.2] * 4, [0.3] * 4, [0.7] * 4, [0.8] * 4, [0.9] * 4])
@@ -53,3 +53,10 @@ def test_a_drawing_that_knows_its_class_beats_the_mean_of_all() -> None:
 
 def test_without_the_judge_there_is_no_distance_of_its_features() -> None:
     assert rows(UNITS[[0, 3]], judges=())[RECONSTRUCTION].feature_distance is None
+
+
+def test_a_drawing_of_the_class_gains_on_everybody_and_one_of_the_other_class_loses() -> None:
+    right, wrong = np.array([[0.2] * 4, [0.8] * 4]), np.array([[0.8] * 4, [0.2] * 4])
+    rng = np.random.default_rng(0)
+    assert ssim_gain(right, RECORDS, SHAPE, rng).value > 0 > ssim_gain(wrong, RECORDS, SHAPE, rng).value
+    assert ssim_gain(np.full((2, 4), 0.5), RECORDS, SHAPE, rng).value == pytest.approx(0)  # everybody's mean itself
