@@ -21,7 +21,7 @@ from govtool.errors import InputError
 NAME = "inversion_labels"
 QUERIES = 1000
 """For each class."""
-SEARCHES: Mapping[str, SearchLatents] = {"surrogate": surrogate.search, "votes": votes.search}
+SEARCHES: Mapping[str, SearchLatents] = {"surrogate": surrogate.search_by_labels, "votes": votes.search}
 CONFIDENCE = (
     "With labels alone the target's confidence is not seen: 1 stands for 'it names the class' and 0 for 'another'."
 )

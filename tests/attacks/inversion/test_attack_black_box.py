@@ -12,7 +12,7 @@ from govtool.access import Access, reachable
 from govtool.attacks import degraded
 from govtool.attacks.interface import AttackData, AttackResult, Features, FloatArray, Labels, NotApplicable, Target
 from govtool.attacks.inversion import assembly, black_box, labels_only
-from govtool.attacks.inversion.answers import drawing, evolution, reading, surrogate, votes
+from govtool.attacks.inversion.answers import drawing, evolution, reading, surrogate
 from govtool.attacks.inversion.answers.ledger import Ask, Terms
 from govtool.attacks.inversion.question import Bounds, Question
 from govtool.errors import InputError
@@ -91,13 +91,25 @@ def test_few_scores_are_enough() -> None:
     assert named(data, reading.of_scores(shown, 3), 300) >= 6
 
 
-@pytest.mark.parametrize("search", [surrogate.search, votes.search])
+@pytest.mark.parametrize("search", labels_only.SEARCHES.values(), ids=labels_only.SEARCHES)
 def test_labels_alone_are_enough(search: drawing.SearchLatents) -> None:
     target, data = digit_softmax(3)
     shown = degraded.LabelsOnly(target)
     assert named(data, reading.of_labels(shown, np.arange(10)), 300, search) >= 6
     blank, data = digit_softmax(3, trained=False)
     assert named(data, reading.of_labels(degraded.LabelsOnly(blank), np.arange(10)), 300, search) <= 3
+
+
+def test_records_are_made_in_blocks_and_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, data = digit_softmax(3)
+
+    def drawn() -> drawing.Reconstructions:
+        ask = reading.of_scores(target, 10)
+        return drawing.draw(ask, asked(data), Terms(50), surrogate.search, "", np.random.default_rng(0))
+
+    whole = drawn()
+    monkeypatch.setattr(drawing, "BLOCK", 37)
+    assert np.allclose(drawn().inputs, whole.inputs, atol=1e-4)
 
 
 class Counting(degraded.LabelsOnly):

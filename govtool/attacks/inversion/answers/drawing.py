@@ -16,6 +16,8 @@ SearchLatents = Callable[[Answer, Space, Labels, int, np.random.Generator], Floa
 
 FEWEST = 50
 """Queries for each class under which there is nothing to try."""
+BLOCK = 1 << 12
+"""Records made at a time: a round of a hundred classes would not fit in memory at once."""
 NO_PUBLIC = (
     "No public records were given (public: in the spec), so the search was among {what} and not among likely records; an "
     "attacker who has any would draw more."
@@ -29,7 +31,9 @@ def draw(
     where, ledger = space.of(asked), Ledger(ask, terms, len(asked.classes))
 
     def answer(latents: FloatArray) -> FloatArray:
-        answers = ledger(asked.bounds.from_units(where.decode(latents)))
+        blocks = range(0, len(latents), BLOCK)
+        rounds = [ledger(asked.bounds.from_units(where.decode(latents[i : i + BLOCK]))) for i in blocks]
+        answers = np.concatenate(rounds)
         return reading.whole(answers, reading.Precision.of(answers))
 
     units = where.decode(search(answer, where, asked.classes, ledger.left - len(asked.classes), rng))

@@ -24,6 +24,8 @@ FIRST = 1 / 3
 WIDE = 1.5
 """Their spread, in that of public records: further out, more classes are named."""
 WEIGHT_DECAY = 1e-4
+LABELS_WEIGHT_DECAY = 1e-3
+"""The same where answers are labels: they are certain of everything, and weights would grow until all of them fit."""
 GOAL = 10.0
 """Log odds to strive for."""
 DISTANCE = 0.1
@@ -45,18 +47,31 @@ class Linear:
 
 
 def search(answer: Answer, space: Space, classes: Labels, budget: int, rng: np.random.Generator) -> FloatArray:
-    """(classes, size) latents, one for each class asked, for at most `budget` queries in all."""
+    """(classes, size) latents by scores, for at most `budget` queries in all."""
+    return _search(answer, space, classes, budget, rng, WEIGHT_DECAY)
+
+
+def search_by_labels(
+    answer: Answer, space: Space, classes: Labels, budget: int, rng: np.random.Generator
+) -> FloatArray:
+    """The same by labels alone."""
+    return _search(answer, space, classes, budget, rng, LABELS_WEIGHT_DECAY)
+
+
+def _search(
+    answer: Answer, space: Space, classes: Labels, budget: int, rng: np.random.Generator, decay: float
+) -> FloatArray:
     first = max(1, int(budget * FIRST))
     asked = WIDE * space.draw(first, rng)
     answers = answer(asked)
-    found = invert(fit(asked, answers), classes)
+    found = invert(fit(asked, answers, decay), classes)
     for i in range(1, ROUNDS):
         each = (budget - len(asked)) // (ROUNDS - i) // len(classes)
         if not each:
             continue
         more = _around(found, each, space, rng)
         asked, answers = np.concatenate([asked, more]), np.concatenate([answers, answer(more)])
-        found = invert(fit(asked, answers), classes)
+        found = invert(fit(asked, answers, decay), classes)
     return found
 
 
@@ -66,7 +81,7 @@ def _around(found: FloatArray, each: int, space: Space, rng: np.random.Generator
     return way * rng.uniform(_NEAREST, _FURTHEST, (len(way), 1)) + space.draw(len(way), rng)
 
 
-def fit(latents: FloatArray, answers: FloatArray) -> Linear:
+def fit(latents: FloatArray, answers: FloatArray, decay: float = WEIGHT_DECAY) -> Linear:
     """Multinomial logistic regression on (n, classes) probabilities, by L-BFGS from zero. No randomness."""
     from scipy.optimize import minimize
 
@@ -80,9 +95,9 @@ def fit(latents: FloatArray, answers: FloatArray) -> Linear:
         logs = logits - _logsumexp(logits)[:, None]
         decayed = weights.copy()
         decayed[-1] = 0  # the bias is free
-        value = -(answers * logs).sum() / len(inputs) + WEIGHT_DECAY * (decayed**2).sum()
+        value = -(answers * logs).sum() / len(inputs) + decay * (decayed**2).sum()
         slope = inputs.T @ (np.exp(logs) * answers.sum(axis=1, keepdims=True) - answers) / len(inputs)
-        return float(value), (slope + 2 * WEIGHT_DECAY * decayed).ravel()
+        return float(value), (slope + 2 * decay * decayed).ravel()
 
     found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
     weights = found.reshape(shape)
