@@ -6,17 +6,18 @@ defence, does not stop it; the ways to search are in `answers`.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from govtool.access import Access, reachable
+from govtool.access import Access
 from govtool.attacks.interface import AttackData, Outcome, Target
 from govtool.attacks.inversion import assembly
 from govtool.attacks.inversion.answers import drawing, evolution, reading, surrogate
 from govtool.attacks.inversion.answers.drawing import SearchLatents
 from govtool.attacks.inversion.answers.ledger import Terms
-from govtool.attacks.inversion.question import Question, Reconstructions
+from govtool.attacks.inversion.question import Question, Reconstructions, Search
 from govtool.errors import InputError
 
 NAME = "inversion_black_box"
@@ -24,6 +25,7 @@ QUERIES = 300
 """For each class."""
 TOP_K = 5
 """How many scores a deployment is taken to show that exposes top_k and does not say how many."""
+ASSUMED = f"The deployment does not say how many scores it shows; {TOP_K} were assumed. Give top_k to the attack if it is otherwise."
 SEARCHES: Mapping[str, SearchLatents] = {"surrogate": surrogate.search, "nes": evolution.nes, "cma": evolution.cma}
 
 
@@ -45,14 +47,15 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     def search(
         asked_target: Target, asked: Question, _params: Mapping[str, Any], rng: np.random.Generator
     ) -> Reconstructions:
-        return drawing.draw(reading.of_scores(asked_target, k), asked, terms, SEARCHES[name], name, rng)
+        found = drawing.draw(reading.of_scores(asked_target, k), asked, terms, SEARCHES[name], name, rng)
+        assumed = not reading.every_class(asked_target) and "top_k" not in params
+        return replace(found, caveats=(*found.caveats, ASSUMED)) if assumed else found
 
     return assembly.run(_method(target, k, search), target, data, params, rng)
 
 
-def _method(target: Target, k: int, search: Any) -> assembly.Method:
-    if Access.PROBABILITIES in reachable(target.access):
-        holds = "can ask the model about records of its own making and sees the probability of every class"
-        return assembly.Method(NAME, Access.PROBABILITIES, holds, search)
-    holds = f"can ask the model about records of its own making and sees the {k} best scores of each"
-    return assembly.Method(NAME, Access.TOP_K, holds, search)
+def _method(target: Target, k: int, search: Search) -> assembly.Method:
+    asks = "can ask the model about records of its own making and sees"
+    if access := reading.every_class(target):
+        return assembly.Method(NAME, access, f"{asks} the probability of every class", search)
+    return assembly.Method(NAME, Access.TOP_K, f"{asks} the {k} best scores of each", search)

@@ -164,6 +164,24 @@ def test_a_deployment_of_best_scores_is_asked_for_no_more() -> None:
     assert isinstance(found, AttackResult)
     assert found.access == {Access.TOP_K}
     assert "the 2 best scores" in found.knowledge
+    assert black_box.ASSUMED not in found.caveats
+    unsaid = black_box.run(shown, data, {**DIGITS, "queries": 50}, np.random.default_rng(0))
+    assert isinstance(unsaid, AttackResult)
+    assert black_box.ASSUMED in unsaid.caveats
+
+
+@pytest.mark.parametrize(
+    ("shown", "read"),
+    [
+        (Access.LOGITS, Access.PROBABILITIES),
+        (Access.LOGPROBS, Access.LOGPROBS),
+        (Access.TOP_K, None),
+        (Access.LABELS, None),
+    ],
+)
+def test_every_class_is_read_where_it_is_shown(shown: Access, read: Access | None) -> None:
+    target, _ = digit_softmax(3)
+    assert reading.every_class(replace(target, access=frozenset({shown}))) is read
 
 
 def test_without_scores_the_attack_by_scores_does_not_apply() -> None:

@@ -22,9 +22,15 @@ _NOTHING = 1e-300
 """Exact zeros come as the smallest positive double."""
 
 
+def every_class(target: Target) -> Access | None:
+    """By what a deployment shows a score for every class; None where it shows the best few, or none."""
+    seen = reachable(target.access)
+    return next((access for access in (Access.PROBABILITIES, Access.LOGPROBS) if access in seen), None)
+
+
 def of_scores(target: Target, k: int) -> Ask:
     """Probabilities where the deployment shows them, else its `k` best scores with the others NaN."""
-    if Access.PROBABILITIES in reachable(target.access) or Access.LOGPROBS in target.access:
+    if every_class(target):
         return lambda features: np.exp(target.log_probabilities(features))
     return lambda features: _best(target, features, k)
 
