@@ -147,11 +147,12 @@ def _measure(plan: Plan, vault: Vault, progress: Progress) -> AttackResult:
         data.check_labels(getattr(records, group), whole.n_classes, group)
     checked = validity.check(records, runtime.rng(plan.spec.seed, "validity"))
     rows: list[tuple[Row, Row | None]] = []
-    for kind, found in (("answers", _answers(plan, whole, records)), ("training", _trained(plan, whole, records))):
+    again = trained(plan.recipe, plan.spec, whole.n_classes, records)
+    for kind, found in (("answers", _answers(plan, whole, records)), ("training", again)):
         without: Row | None = None
         for defended in found:
             progress(f"defences in {kind}", len(rows), len(plan.spec.defences.settings()))
-            row = _row(defended, records, checked, plan.spec)
+            row = measured(defended, records, checked, plan.spec)
             rows.append((row, without))
             without = without or row
     return _result(plan, records, checked, rows)
@@ -185,18 +186,18 @@ def _answers(plan: Plan, whole: Target, records: AttackData) -> Iterator[Defende
         yield measures.MEASURES[name](full, setting, spread)
 
 
-def _trained(plan: Plan, whole: Target, records: AttackData) -> Iterator[Defended]:
+def trained(recipe: Recipe | None, spec: DefencesSpec, n_classes: int, records: AttackData) -> Iterator[Defended]:
     """Models trained here, attacked with all that they show: by the recipe, by it again, and behind each defence."""
-    asked = [one for one in plan.spec.defences.settings() if one[0] in IN_TRAINING]
+    asked = [one for one in spec.defences.settings() if one[0] in IN_TRAINING]
     if not asked:
         return
-    recipe, spec, members = plan.recipe, plan.spec, records.members
+    members = records.members
     assert recipe is not None
 
     def train(own: Recipe, learnt: Records, name: str) -> Target:
         seed = int(runtime.rng(spec.seed, f"defences-{name}").integers(2**53))
-        net = recipes.train(own, learnt.features, learnt.labels, whole.n_classes, seed)
-        return torch_target.TorchTarget(net, whole.n_classes)
+        net = recipes.train(own, learnt.features, learnt.labels, n_classes, seed)
+        return torch_target.TorchTarget(net, n_classes)
 
     teacher = train(recipe, members, "plain")
     yield replace(measures.nothing(teacher), setting="trained here by the recipe")
@@ -224,7 +225,7 @@ def _variant(
             return f"a student of {len(others)} other records", recipe, taught
 
 
-def _row(defended: Defended, records: AttackData, checked: validity.Validity, spec: DefencesSpec) -> Row:
+def measured(defended: Defended, records: AttackData, checked: validity.Validity, spec: DefencesSpec) -> Row:
     """Random draws are the same in every row, so that rows differ by the defence alone."""
     labels = trial.by_labels(defended.target, records, checked, runtime.rng(spec.seed, "defences-labels"))
     drawn: trial.Inversion | str | None = None

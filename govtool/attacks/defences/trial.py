@@ -1,16 +1,16 @@
 """One defended model against every attack that still has something to read, and what of the leak is left."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from govtool.access import Access, reachable
 from govtool.attacks import signals, statistics
-from govtool.attacks.defences.measures import Defended
+from govtool.attacks.defences.measures import AS_SHOWN, Defended
 from govtool.attacks.degraded import TopK
-from govtool.attacks.interface import AttackData, AttackResult, FloatArray, Mask, Outcome, Records, Target
+from govtool.attacks.interface import AttackData, AttackResult, FloatArray, Mask, Outcome, Records, RunAttack, Target
 from govtool.attacks.inversion import black_box, labels_only, mi_face
 from govtool.attacks.membership import boundary
 from govtool.attacks.unlearning.paired import accuracy_difference, auc_difference
@@ -49,6 +49,8 @@ class Inversion:
     judges: tuple[str, ...]
     headline: int
     """The judge whose rate it is."""
+    tried: int = 1
+    """Ways of drawing among which this one was the best; intervals are widened for it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Row:
 
 def by_labels(target: Target, data: AttackData, checked: Validity, rng: np.random.Generator) -> list[Tried]:
     """What the class alone gives away: the same under every defence that leaves it."""
-    found = boundary.run(target, data, {"validity": checked}, rng)
+    all_of_them = 2 * boundary.QUERIES * max(len(data.members), len(data.nonmembers))
+    alone = replace(data, population=None, references=None)
+    found = boundary.run(target, alone, {"validity": checked, "budget": all_of_them}, rng)
     right = Tried("the model is right", (target.labels(data.features) == data.labels).astype(np.float64))
     return [right, *([Tried("noisy copies keep the class", _scores(found))] if isinstance(found, AttackResult) else [])]
 
@@ -86,30 +90,54 @@ def membership(defended: Defended, data: AttackData, labels: Sequence[Tried]) ->
 
 
 def inversion(defended: Defended, data: AttackData, params: Mapping[str, Any], seed: int) -> Inversion | str:
-    """How many classes judges recognise in what the best attack left draws; the reason in words where none could."""
+    """How many classes judges recognise in what the best attack left draws; the reason in words where none could.
+
+    Whoever sees scores sees the class too, so an attack that makes do with less is tried as well, and every way of reading
+    the answers that an attacker has who knows of the defence.
+    """
+    tried = _drawings(defended)
+    found, reasons = list[Inversion](), list[str]()
+    for how, (attack, target) in tried.items():
+        asked = {"pictures": False, **({"shape": params["shape"]} if params.get("shape") else {})}
+        if attack is not mi_face.run and params.get("queries"):
+            asked["queries"] = params["queries"]
+        if isinstance(target, TopK) and attack is black_box.run:
+            asked["top_k"] = target.k
+        outcome: Outcome = attack(target, data, asked, np.random.default_rng(seed))
+        drawn = _judged(outcome, how, len(tried))
+        if isinstance(drawn, Inversion):
+            found.append(drawn)
+        else:
+            reasons.append(drawn)
+    return max(found, key=lambda one: one.rate.value) if found else "; ".join(dict.fromkeys(reasons))
+
+
+def _drawings(defended: Defended) -> dict[str, tuple[RunAttack, Target]]:
+    """Every way to draw that the defence leaves, by how."""
     shown = reachable(defended.target.access)
     if Access.GRADIENTS in shown:
-        how, attack = "through the weights", mi_face.run
-    elif Access.TOP_K in shown:
-        how, attack = "through scores", black_box.run
-    else:
-        how, attack = "through the class alone", labels_only.run
-    asked = {"pictures": False, **({"shape": params["shape"]} if params.get("shape") else {})}
-    if attack is not mi_face.run and params.get("queries"):
-        asked["queries"] = params["queries"]
-    if isinstance(defended.target, TopK):
-        asked["top_k"] = defended.target.k
-    found: Outcome = attack(defended.target, data, asked, np.random.default_rng(seed))
-    if not isinstance(found, AttackResult):
-        return found.reason
-    if found.void:
-        return found.void
-    hits = found.arrays["named"] == found.arrays["labels"]
-    heard = [index for index, one in enumerate(found.detail["evaluators"]) if not one["excluded"]]
+        return {"through the weights": (mi_face.run, defended.target)}
+    ways: dict[str, tuple[RunAttack, Target]] = {}
+    if Access.TOP_K in shown:
+        ways["through scores"] = (black_box.run, defended.target)
+        for how, target in defended.adapted.items():
+            if how != AS_SHOWN:
+                ways[f"through scores, {how}"] = (black_box.run, target)
+    return {**ways, "through the class alone": (labels_only.run, defended.target)}
+
+
+def _judged(outcome: Outcome, how: str, tried: int) -> Inversion | str:
+    if not isinstance(outcome, AttackResult):
+        return outcome.reason
+    if outcome.void:
+        return outcome.void
+    hits = outcome.arrays["named"] == outcome.arrays["labels"]
+    evaluators = outcome.detail["evaluators"]
+    heard = [index for index, one in enumerate(evaluators) if not one["excluded"]]
     ordered = sorted(heard, key=lambda index: int(hits[index].sum()))
     middle = ordered[len(ordered) // 2]
-    names = tuple(str(one["name"]) for one in found.detail["evaluators"])
-    return Inversion(clopper_pearson(int(hits[middle].sum()), hits.shape[1]), how, hits, names, middle)
+    rate = clopper_pearson(int(hits[middle].sum()), hits.shape[1], _widened(tried))
+    return Inversion(rate, how, hits, tuple(str(one["name"]) for one in evaluators), middle, tried)
 
 
 def accuracy(target: Target, records: Records) -> tuple[Estimate, Mask]:
@@ -147,7 +175,8 @@ def bought(row: Row, without: Row, membership_mask: Mask) -> Bought:
     drawn = None
     if isinstance(row.inversion, Inversion) and isinstance(without.inversion, Inversion):
         judge = without.inversion.headline
-        drawn = accuracy_difference(row.inversion.hits[judge], without.inversion.hits[judge])
+        among = _widened(row.inversion.tried * without.inversion.tried)
+        drawn = accuracy_difference(row.inversion.hits[judge], without.inversion.hits[judge], among)
     return Bought(leak, drawn, accuracy_difference(row.right, without.right))
 
 

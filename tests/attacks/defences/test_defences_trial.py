@@ -79,8 +79,13 @@ def test_inversion_uses_what_the_defence_leaves() -> None:
     scores = trial.inversion(measures.nothing(asked), data, params, 0)
     labels = trial.inversion(measures.MEASURES["labels"](asked, 0, np.ones(64)), data, params, 0)
     best = trial.inversion(measures.MEASURES["top_k"](asked, 2, np.ones(64)), data, params, 0)
-    said = [one.how if isinstance(one, trial.Inversion) else one for one in (scores, labels, best)]
-    assert said == ["through scores", "through the class alone", "through scores"]
+    assert isinstance(labels, trial.Inversion)
+    assert (labels.how, labels.tried) == ("through the class alone", 1)
+    for found, tried in ((scores, 2), (best, 3)):
+        assert isinstance(found, trial.Inversion)
+        assert found.tried == tried
+        assert found.rate.confidence_level == pytest.approx(1 - 0.05 / tried)
+        assert found.rate.value >= labels.rate.value, "who sees scores sees the class too"
     assert whole.rate.n == 10
     assert whole.hits.shape == (len(whole.judges), 10)
     assert whole.hits[whole.headline].mean() == whole.rate.value
