@@ -3,8 +3,8 @@
 from govtool.access import Access
 from govtool.attacks.attribute import black_box, csmia, map_inference, white_box
 from govtool.attacks.interface import Attack
+from govtool.attacks.inversion import assembly, ensemble, inversion_prior, mi_face, split_swap
 from govtool.attacks.inversion import black_box as inversion_black_box
-from govtool.attacks.inversion import ensemble, inversion_prior, mi_face, split_swap
 from govtool.attacks.inversion import labels_only as inversion_labels
 from govtool.attacks.membership import (
     augmentation,
@@ -47,6 +47,7 @@ ATTACKS: dict[str, Attack] = {
         regression=True,
         needs_references=True,
         params=frozenset({"mode", "gamma"}),
+        check=rmia.check,
     ),
     "lira": Attack(
         name="lira",
@@ -60,6 +61,7 @@ ATTACKS: dict[str, Attack] = {
         yields_to=frozenset({"combined"}),
         needs_references=True,
         params=frozenset({"mode", "variance"}),
+        check=lira.check,
     ),
     "combined": Attack(
         name="combined",
@@ -137,6 +139,7 @@ ATTACKS: dict[str, Attack] = {
         yields_to=frozenset({"combined", "loss_threshold"}),
         alters_records=True,
         params=frozenset({"queries", "budget"}),
+        check=boundary.check,
     ),
     "augmentation": Attack(
         name="augmentation",
@@ -149,6 +152,8 @@ ATTACKS: dict[str, Attack] = {
         yields_to=frozenset({"boundary", "combined", "loss_threshold"}),
         alters_records=True,
         params=frozenset({"shape", "shift", "budget"}),
+        check=augmentation.check,
+        fits=augmentation.fits,
     ),
     "gap": Attack(
         name="gap",
@@ -171,6 +176,8 @@ ATTACKS: dict[str, Attack] = {
         yields_to=frozenset({"mi_face"}),
         alters_records=True,
         params=frozenset({"shape", "pictures", "queries", "search", "top_k", "price_per_1000"}),
+        check=inversion_black_box.check,
+        fits=assembly.picture_shape,
     ),
     "inversion_labels": Attack(
         name="inversion_labels",
@@ -183,6 +190,8 @@ ATTACKS: dict[str, Attack] = {
         yields_to=frozenset({"inversion_black_box", "mi_face"}),
         alters_records=True,
         params=frozenset({"shape", "pictures", "queries", "search", "price_per_1000"}),
+        check=inversion_labels.check,
+        fits=assembly.picture_shape,
     ),
     "mi_face": Attack(
         name="mi_face",
@@ -193,6 +202,8 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.GRADIENTS,
         run=mi_face.run,
         params=frozenset({"shape", "pictures"}) | mi_face.PARAMS,
+        check=mi_face.check,
+        fits=assembly.picture_shape,
     ),
     "inversion_prior": Attack(
         name="inversion_prior",
@@ -204,6 +215,8 @@ ATTACKS: dict[str, Attack] = {
         run=inversion_prior.run,
         needs_public=True,
         params=frozenset({"shape", "pictures", "prior", "generator"}),
+        check=inversion_prior.check,
+        fits=assembly.picture_shape,
     ),
     "inversion_split_swap": Attack(
         name="inversion_split_swap",
@@ -215,6 +228,8 @@ ATTACKS: dict[str, Attack] = {
         run=split_swap.run,
         needs_twins=True,
         params=frozenset({"shape", "splits"}),
+        check=split_swap.check,
+        fits=assembly.picture_shape,
     ),
     "inversion_ensemble": Attack(
         name="inversion_ensemble",
@@ -226,6 +241,8 @@ ATTACKS: dict[str, Attack] = {
         run=ensemble.run,
         needs_companions=True,
         params=frozenset({"shape", "pictures", "space", "response", "steps"}),
+        check=ensemble.check,
+        fits=assembly.picture_shape,
     ),
     "attribute_map": Attack(
         name="attribute_map",
@@ -281,6 +298,8 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.PROBABILITIES,
         run=record_reconstruction.run,
         params=frozenset({"known", "bins"}),
+        check=record_reconstruction.check,
+        fits=record_reconstruction.fits,
     ),
     "property_answers": Attack(
         name="property_answers",
@@ -318,5 +337,7 @@ ATTACKS: dict[str, Attack] = {
         needs=Access.PROBABILITIES,
         run=canary_audit.run,
         params=frozenset({"guesses"}),
+        check=canary_audit.check,
+        fits=canary_audit.fits,
     ),
 }

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.property.worlds import PropertyWorlds
 from govtool.estimate import Counts, Estimate
 
@@ -256,6 +257,14 @@ Outcome = AttackResult | NotApplicable | NotTestable
 RunAttack = Callable[[Target, AttackData, Mapping[str, Any], np.random.Generator], Outcome]
 
 
+Fits = Callable[[AttackData, Mapping[str, Any]], object]
+"""Raises InputError where parameters can have no such value with these records, such as a shape of another size."""
+
+
+def fits_all(_data: AttackData, _params: Mapping[str, Any]) -> None:
+    """Of an attack whose parameters mean the same for all records."""
+
+
 @dataclass(frozen=True)
 class Attack:
     """A catalogue entry."""
@@ -283,3 +292,7 @@ class Attack:
     """Whether it reads nothing but the probability of a record's own label, for which residuals can stand."""
     params: frozenset[str] = frozenset()
     """Names a spec may set. What the audit itself fills in, 'validity' and 'positive_control', is not among them."""
+    check: values.Check = values.nothing
+    """Called with what a spec sets, before any work."""
+    fits: Fits = fits_all
+    """Called with what a spec sets once the records are read, before anything is attacked."""

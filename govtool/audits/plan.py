@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from govtool import __version__
 from govtool.access import Access, reachable
 from govtool.attacks.interface import Attack
-from govtool.attacks.inversion import split_swap
 from govtool.attacks.privacy.canary_audit import FAMILY as PRIVACY
-from govtool.audits import companions, data, dp_canaries, generators, halves, twins
+from govtool.audits import companions, data, dp_canaries, generators, halves
 from govtool.audits.budget import Choice
 from govtool.audits.companions import Company
 from govtool.audits.data import Source
@@ -133,7 +132,6 @@ def make(
     deployment = _deployment(session, version, spec)
     sources = data.find(session, version, spec)
     requested = {name: {} for name in attacks} if spec.attacks is None else spec.attacks
-    twins.check(requested.get(split_swap.NAME, {}))
     needed = [("members", "trained_on")]
     if any(attacks[name].family != PRIVACY for name in requested):  # canaries are their own non-members
         needed.append(("nonmembers", "tested_on"))

@@ -40,6 +40,7 @@ from govtool.audits.stage import (
     with_worlds,
 )
 from govtool.audits.training import device as devices
+from govtool.errors import InputError
 from govtool.evidence.vault import Vault
 from govtool.runtime import Clock, new_id
 
@@ -150,10 +151,24 @@ def _attack_all(
     progress("open the target", 0, 1)
     stage = set_up(plan, book.vault, environ, trust)
     try:
+        _refuse_unfit(stage, attacks)
         with _one_thread():
             return _each(book, stage, attacks, progress, engine)
     finally:
         stage.opened.closing()
+
+
+def _refuse_unfit(stage: Stage, attacks: Mapping[str, Attack]) -> None:
+    """Before anything is trained or asked: parameters that cannot go with these records.
+
+    Raises:
+        InputError: such as a shape of another size, or a column that is not there.
+    """
+    for name, params in stage.plan.requested.items():
+        try:
+            attacks[name].fits(stage.records, params)
+        except InputError as error:
+            raise InputError(f"attack {name!r}: {error.message}", hint=error.hint) from error
 
 
 def _each(
@@ -282,7 +297,6 @@ def _run(
 
 def _swapped(stage: Stage, attack: Attack, params: dict[str, Any], progress: Progress) -> Outcome:
     seed = stage.plan.spec.seed
-    inversion.picture_shape(stage.asked, params)  # a shape that does not fit is refused before twins are trained
     asked = with_twins(stage, progress, params)
     if stage.plan.spec.positive_control:
         params["positive_control"] = split_swap.control(asked, params, runtime.rng(seed, f"{attack.name}-control"))

@@ -44,6 +44,7 @@ from pydantic import (
 
 from govtool import yamlfile
 from govtool.attacks.interface import Attack, Claim
+from govtool.attacks.values import Check
 from govtool.audits import budget as budgets
 from govtool.audits.companion_spec import Ensemble
 from govtool.audits.property_spec import Property
@@ -272,11 +273,14 @@ class Parametrised(Protocol):
     @property
     def params(self) -> Collection[str]: ...
 
+    @property
+    def check(self) -> Check: ...
+
 
 def check_attacks(
     document: yamlfile.YamlFile, attacks: Mapping[str, Mapping[str, Any]] | None, known: Mapping[str, Parametrised]
 ) -> None:
-    """Refuse attacks that do not exist, and parameters that they do not take.
+    """Refuse attacks that do not exist, parameters that they do not take, and values that these cannot have.
 
     Raises:
         InputError: with ``file:line``.
@@ -287,6 +291,18 @@ def check_attacks(
             raise InputError(f"unknown attack {attack!r}", where=where, hint=f"known: {', '.join(known)}")
         for param in params:
             _refuse_parameter(attack, param, known[attack].params, document.where(("attacks", attack, param)))
+            _refuse_values(
+                attack, {param: params[param]}, known[attack].check, document.where(("attacks", attack, param))
+            )
+        _refuse_values(attack, params, known[attack].check, document.where(("attacks", attack)))
+
+
+def _refuse_values(attack: str, params: Mapping[str, Any], check: Check, where: str) -> None:
+    """Before any work: a run of hours must not end in a typing error. One by one first, for the line of the wrong one."""
+    try:
+        check(params)
+    except InputError as error:
+        raise InputError(f"attack {attack!r}: {error.message}", where=where, hint=error.hint) from error
 
 
 def within(spec: AuditSpec, time: str) -> AuditSpec:

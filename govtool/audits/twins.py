@@ -17,32 +17,16 @@ from govtool.audits import recipe as recipes
 from govtool.audits.recipe import Recipe
 from govtool.audits.targets import torch_target
 from govtool.audits.training import functions, loop
-from govtool.errors import InputError
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
 FEWEST_SPLITS, MOST_SPLITS = 2, 8
-_MOST_ASKED = 64
 TRIALS = 160
 """Drawings wanted in all: with so many, a rate of one in two is surely below 60 %."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of models that are ready, and of all."""
-
-
-def check(params: Mapping[str, Any]) -> None:
-    """Refuse a number of splits that cannot be meant.
-
-    Raises:
-        InputError: not a whole number from 1 to 64.
-    """
-    given = params.get("splits")
-    if given is not None and (type(given) is not int or not 1 <= given <= _MOST_ASKED):
-        raise InputError(
-            f"attack {split_swap.NAME!r}: 'splits' is {given!r}, not a whole number from 1 to {_MOST_ASKED}",
-            hint="each split costs two trainings and two inversions; leave it out for as many as the classes need",
-        )
 
 
 def splits(params: Mapping[str, Any], classes: int) -> int:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,9 @@ from govtool.attacks.interface import (
     Sensitive,
 )
 from govtool.attacks.inversion import assembly, settings
+from govtool.attacks.synthetic.catalog import SYNTHETIC_ATTACKS
 from govtool.audits import twins
+from govtool.errors import InputError
 
 FAMILIES = {
     "membership_inference",
@@ -153,3 +156,52 @@ def test_an_attack_gives_way_to_others_of_its_family_that_need_no_less() -> None
             assert attack.name not in ATTACKS[name].yields_to
             assert ATTACKS[name].yields_to <= attack.yields_to, "so that who gives way does not depend on the order"
     assert ATTACKS["mi_face"].params == {"shape", "pictures"} | settings.PARAMS
+
+
+def nonsense(attacks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, param) for name, attack in attacks.items() for param in sorted(attack.params)]
+
+
+@pytest.mark.parametrize(("name", "param"), nonsense(ATTACKS) + nonsense(SYNTHETIC_ATTACKS))
+def test_every_parameter_is_checked_before_any_work(name: str, param: str) -> None:
+    """A wrong value that only the search itself refused would cost the hours before it."""
+    attack: Any = {**SYNTHETIC_ATTACKS, **ATTACKS}[name]
+    attack.check({})
+    for value in ({"no": "such"}, -3, "nonsense", 10**15, [[]]):
+        with pytest.raises(InputError):
+            attack.check({param: value})
+
+
+WRONG = [
+    ("mi_face", {"prior": "blurred", "process": 3}, "cannot go with"),
+    ("mi_face", {"shape": [8, -8]}, "in whole pixels"),
+    ("inversion_ensemble", {"steps": -3}, "'steps' is a whole number from 1"),
+    ("inversion_black_box", {"queries": 0}, "'queries' is a whole number from"),
+    ("inversion_black_box", {"price_per_1000": "1,50"}, "what a thousand queries cost"),
+    ("inversion_split_swap", {"splits": 65}, "from 1 to 64"),
+    ("canary_epsilon", {"guesses": [5]}, "two whole numbers"),
+    ("record_reconstruction", {"known": "age"}, "list of columns"),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "said"), WRONG)
+def test_a_wrong_value_is_told_in_words(name: str, params: Mapping[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        ATTACKS[name].check(params)
+
+
+UNFIT = [
+    ("mi_face", {"shape": [4, 6]}, "4 x 6 does not fit records of 20 features"),
+    ("inversion_labels", {"shape": [2, 2, 5]}, "2 channels"),
+    ("augmentation", {"shape": [4, 6]}, "does not hold the 20 features"),
+    ("record_reconstruction", {"known": [20]}, "no column 20"),
+    ("record_reconstruction", {"known": ["age"]}, "no column 'age'"),
+]
+
+
+@pytest.mark.parametrize(("name", "params", "said"), UNFIT)
+def test_a_value_that_these_records_cannot_have_is_told_too(name: str, params: Mapping[str, Any], said: str) -> None:
+    _, data = planted()
+    ATTACKS[name].check(params)
+    with pytest.raises(InputError, match=said):
+        ATTACKS[name].fits(data, params)

@@ -56,6 +56,18 @@ BAD = [
     ("unknown attack", HEAD + "attacks:\n- rmia\n- loss\n", 4, "unknown attack 'loss'"),
     ("unknown attack in a mapping", HEAD + "attacks:\n  rmia: {}\n  los: {}\n", 4, "unknown attack 'los'"),
     ("unknown parameter", HEAD + "attacks:\n  rmia: {}\n  mi_face:\n    shapee: [8, 8]\n", 5, "no parameter 'shapee'"),
+    (
+        "a parameter's value",
+        HEAD + "attacks:\n  mi_face:\n    steps: 5\n    loss: foo\n",
+        5,
+        "'mi_face': unknown loss 'foo'",
+    ),
+    (
+        "two that cannot go together",
+        HEAD + "attacks:\n  mi_face:\n    prior: blurred\n    process: 3\n",
+        3,
+        "cannot go with prior 'blurred'",
+    ),
     ("own marks", HEAD + "attacks:\n  rmia:\n    validity: {}\n", 4, "'validity' is measured by the audit"),
     ("no attacks", HEAD + "attacks: []\n", 2, "no attack is named"),
     ("recipe typo", HEAD + "recipe:\n  factory: mlp\n  epoch: 3\n", 4, "unknown key 'epoch'"),

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from govtool.attacks.interface import Records
 from govtool.audits import twins
-from govtool.audits.models import AttackRecord
+from govtool.audits.models import AttackRecord, AuditOutcome
 from govtool.audits.recipe import Dp, Recipe
 from govtool.errors import InputError, WorkError
 
@@ -149,7 +149,7 @@ def test_with_a_recipe_it_is_run_unasked_and_without_one_the_run_says_why_not(wo
 
 def test_a_number_of_splits_that_cannot_be_meant_is_refused_before_anything_is_recorded(world: Any) -> None:
     for wrong in ("0", "2.5", "true", "many", "65"):
-        with pytest.raises(InputError, match="'splits' is"):
+        with pytest.raises(InputError, match="'splits' is a whole number from 1 to 64"):
             world.audit("marked@1", RECIPE_YAML + f"attacks: {{inversion_split_swap: {{splits: {wrong}}}}}\n")
     with world.read() as session:
         assert not list(session.scalars(sa.select(AttackRecord)))
@@ -157,14 +157,16 @@ def test_a_number_of_splits_that_cannot_be_meant_is_refused_before_anything_is_r
 
 def test_a_shape_that_does_not_fit_is_refused_before_anything_is_trained(world: Any) -> None:
     steps: list[str] = []
-    world.audit(
-        "marked@1",
-        RECIPE_YAML + SWAP.replace("[4, 4]", "[4, 5]"),
-        progress=lambda step, _done, _total: steps.append(step),
-    )
-    record = record_of(world)
-    assert (record.status, "4 x 5 does not fit" in record.reason) == ("failed", True)
-    assert "twin models" not in steps
+    with pytest.raises(InputError, match="'inversion_split_swap': shape 4 x 5 does not fit"):
+        world.audit(
+            "marked@1",
+            RECIPE_YAML + SWAP.replace("[4, 4]", "[4, 5]"),
+            progress=lambda step, _done, _total: steps.append(step),
+        )
+    assert steps == ["open the target"]
+    with world.read() as session:
+        assert not list(session.scalars(sa.select(AttackRecord)))
+        assert session.scalars(sa.select(AuditOutcome)).one().status == "failed"
 
 
 def test_a_budget_is_for_references_so_twins_are_trained_only_where_they_are_named(world: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access, reachable
+from govtool.attacks import values
 from govtool.attacks.interface import (
     AttackData,
     AttackResult,
@@ -135,16 +136,33 @@ def _judgeable(data: AttackData, n_classes: int) -> Labels:
     return np.flatnonzero((seen >= FEWEST_RECORDS) & (held > 0)).astype(np.int64)
 
 
+def check(params: Mapping[str, Any]) -> None:
+    """Refuse what no attack of the family could make sense of.
+
+    Raises:
+        InputError: "shape" is none, or "pictures" is neither true nor false.
+    """
+    if params.get("shape") is not None:
+        values.sides("shape", params["shape"])
+    values.flag("pictures", params.get("pictures", True))
+
+
 def picture_shape(data: AttackData, params: Mapping[str, Any]) -> Shape | None:
-    """The image shape: asked for, or plain from (n, height, width) or (n, 1 or 3, height, width) features; None for a table."""
+    """The image shape: asked for, or plain from (n, height, width) or (n, 1 or 3, height, width) features; None for a table.
+
+    Raises:
+        InputError: the shape asked for is none, has other than 1 or 3 channels, or does not fit the features.
+    """
     record = data.members.features.shape[1:]
     given = params.get("shape")
     if given is None:
         if len(record) not in (_PLANE, _VOLUME) or (len(record) == _VOLUME and record[0] not in _CHANNELS):
             return None
         given = record
-    sides = [int(side) for side in given]
+    sides = values.sides("shape", given)
     channels, height, width = (1, *sides) if len(sides) == _PLANE else sides
+    if channels not in _CHANNELS:
+        raise InputError(f"'shape' has {channels} channels; pictures are grey (1) or in colour (3)")
     if channels * height * width != int(np.prod(record)):
         said = " x ".join(str(side) for side in sides)
         raise InputError(f"shape {said} does not fit records of {int(np.prod(record))} features")

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, Outcome, Target
 from govtool.attacks.inversion import assembly
 from govtool.attacks.inversion.answers import drawing, evolution, reading, surrogate
 from govtool.attacks.inversion.answers.drawing import SearchLatents
 from govtool.attacks.inversion.answers.ledger import Terms
 from govtool.attacks.inversion.question import Question, Reconstructions, Search
-from govtool.errors import InputError
 
 NAME = "inversion_black_box"
 QUERIES = 300
@@ -37,12 +37,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         InputError: one of these is no such thing.
         MissingExtraError: CMA-ES is asked for and cmaes is not installed.
     """
-    terms = Terms.of(params.get("queries", QUERIES), params.get("price_per_1000"), drawing.FEWEST)
-    name, k = params.get("search", "surrogate"), params.get("top_k", TOP_K)
-    if name not in SEARCHES:
-        raise InputError(f"search must be one of {', '.join(SEARCHES)}, not {name!r}")
-    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-        raise InputError(f"top_k must be how many scores the deployment shows, at least 1, not {k!r}")
+    terms, name, k = check(params)
 
     def search(
         asked_target: Target, asked: Question, _params: Mapping[str, Any], rng: np.random.Generator
@@ -52,6 +47,18 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         return replace(found, caveats=(*found.caveats, ASSUMED)) if assumed else found
 
     return assembly.run(_method(target, k, search), target, data, params, rng)
+
+
+def check(params: Mapping[str, Any]) -> tuple[Terms, str, int]:
+    """What may be spent, how to search, and how many scores are shown where not all are.
+
+    Raises:
+        InputError: a parameter has no such value.
+    """
+    assembly.check(params)
+    terms = Terms.of(params.get("queries", QUERIES), params.get("price_per_1000"), drawing.FEWEST)
+    name = values.one_of("search", params.get("search", "surrogate"), SEARCHES)
+    return terms, name, values.whole("top_k", params.get("top_k", TOP_K))
 
 
 def _method(target: Target, k: int, search: Search) -> assembly.Method:

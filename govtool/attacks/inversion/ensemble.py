@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access, reachable
+from govtool.attacks import values
 from govtool.attacks.interface import (
     AttackData,
     Companion,
@@ -24,7 +25,7 @@ from govtool.attacks.inversion import assembly, joint
 from govtool.attacks.inversion.joint import Latents, Member, Pixels, Space
 from govtool.attacks.inversion.priors import local, pca
 from govtool.attacks.inversion.question import STILL, Question, Reconstructions
-from govtool.errors import InputError, WorkError
+from govtool.errors import WorkError
 
 NO_COMPANIONS = "the spec names no other models of the same people"
 TARGET = "the model under attack"
@@ -42,7 +43,8 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     Raises:
         InputError: a parameter has no such value, or the shape does not fit the features.
     """
-    space, response, steps = _settings(data, params)
+    response, steps = check(params)
+    space = params.get("space") or SPACES[data.public is not None]
     if METHOD.needs in reachable(target.access) and (obstacle := _obstacle(data)):
         return obstacle
     if space == "latents" and data.public is None:
@@ -51,16 +53,17 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     return assembly.run(assembly.Method(METHOD.name, METHOD.needs, METHOD.holds, search), target, data, params, rng)
 
 
-def _settings(data: AttackData, params: Mapping[str, Any]) -> tuple[str, joint.Response, int]:
-    space = params.get("space", SPACES[data.public is not None])
-    response, steps = params.get("response", "margin"), params.get("steps", joint.STEPS)
-    if response not in joint.RESPONSES:
-        raise InputError(f"inversion_ensemble: response {response!r} is not one of {', '.join(joint.RESPONSES)}")
-    if space not in SPACES:
-        raise InputError(f"inversion_ensemble: space {space!r} is not one of {', '.join(SPACES)}")
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise InputError(f"inversion_ensemble: steps {steps!r} is not a whole number above 0")
-    return space, response, steps
+def check(params: Mapping[str, Any]) -> tuple[joint.Response, int]:
+    """What is asked of each member, and for how many steps.
+
+    Raises:
+        InputError: a parameter has no such value.
+    """
+    assembly.check(params)
+    if params.get("space") is not None:
+        values.one_of("space", params["space"], SPACES)
+    response: Any = values.one_of("response", params.get("response", "margin"), joint.RESPONSES)
+    return response, values.whole("steps", params.get("steps", joint.STEPS), most=100_000)
 
 
 def _obstacle(data: AttackData) -> NotApplicable | NotTestable | None:

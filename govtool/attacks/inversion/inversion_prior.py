@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, NotTestable, Outcome, Target
 from govtool.attacks.inversion import assembly
 from govtool.attacks.inversion.priors import choice, latent_search
 from govtool.attacks.inversion.question import Question, Reconstructions
-from govtool.errors import WorkError
+from govtool.errors import InputError, WorkError
 
 
 def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
@@ -26,6 +27,19 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         InputError: no such prior, or a generator that does not fit the model.
     """
     return assembly.run(METHOD, target, data, params, rng)
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: a parameter has no such value, or both a prior and a generator are named."""
+    assembly.check(params)
+    name = values.one_of("prior", params.get("prior", choice.AUTO), choice.NAMES)
+    generator = params.get("generator")
+    if generator is not None and not (isinstance(generator, Mapping) and "model" in generator):
+        raise InputError(
+            "'generator' says which registered model draws", hint="generator: {model: NAME@VERSION, latent: 128}"
+        )
+    if generator is not None and name != choice.AUTO:
+        raise InputError(f"give a generator or 'prior: {name}', not both")
 
 
 def _search(

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, Outcome, Target
 from govtool.attacks.inversion import assembly
 from govtool.attacks.inversion.answers import drawing, reading, surrogate, votes
 from govtool.attacks.inversion.answers.drawing import SearchLatents
 from govtool.attacks.inversion.answers.ledger import Terms
 from govtool.attacks.inversion.question import Question, Reconstructions
-from govtool.errors import InputError
 
 NAME = "inversion_labels"
 QUERIES = 1000
@@ -34,10 +34,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     Raises:
         InputError: one of these is no such thing.
     """
-    terms = Terms.of(params.get("queries", QUERIES), params.get("price_per_1000"), drawing.FEWEST)
-    name = params.get("search", "surrogate")
-    if name not in SEARCHES:
-        raise InputError(f"search must be one of {', '.join(SEARCHES)}, not {name!r}")
+    terms, name = check(params)
 
     def search(
         asked_target: Target, asked: Question, _params: Mapping[str, Any], rng: np.random.Generator
@@ -47,3 +44,14 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
 
     holds = "can ask the model about records of its own making and sees only the labels it names"
     return assembly.run(assembly.Method(NAME, Access.LABELS, holds, search), target, data, params, rng)
+
+
+def check(params: Mapping[str, Any]) -> tuple[Terms, str]:
+    """What may be spent, and how to search.
+
+    Raises:
+        InputError: a parameter has no such value.
+    """
+    assembly.check(params)
+    terms = Terms.of(params.get("queries", QUERIES), params.get("price_per_1000"), drawing.FEWEST)
+    return terms, values.one_of("search", params.get("search", "surrogate"), SEARCHES)

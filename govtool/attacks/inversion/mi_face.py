@@ -30,6 +30,12 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     return assembly.run(METHOD, target, data, params, rng)
 
 
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: a parameter has no such value for any model."""
+    assembly.check(params)
+    settings.check(params)
+
+
 def _search(
     target: Target, asked: Question, params: Mapping[str, Any], rng: np.random.Generator
 ) -> Reconstructions | NotTestable:

@@ -4,10 +4,11 @@ An attacker with the weights sees whether there is one linear layer, a hidden on
 pictures. Nothing else, and no truth, chooses a preset.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from govtool.attacks import values
 from govtool.attacks.inversion.objectives import LOSSES
 from govtool.attacks.inversion.question import Shape
 from govtool.attacks.inversion.smoothness import Weights
@@ -90,19 +91,34 @@ def chosen(module: Any, shape: Shape | None, params: Mapping[str, Any]) -> Setti
     Raises:
         InputError: a value that is unknown, out of range, or has no meaning for these records.
     """
-    preset = PRESETS[kind(module, shape)]
-    settings = replace(
-        preset,
-        loss=_known("loss", params.get("loss", preset.loss), LOSSES),
-        prior=_known("prior", params.get("prior", preset.prior), PRIORS),
-        steps=_whole("steps", params.get("steps", preset.steps), 1, _MOST_STEPS),
-        restarts=_whole("restarts", params.get("restarts", preset.restarts), 1, _MOST_RESTARTS),
-        jitter=_number("jitter", params.get("jitter", preset.jitter), _MOST_JITTER),
-        batch_norm=_number("batch_norm", params.get("batch_norm", preset.batch_norm), _MOST_WEIGHT),
-        process=_whole("process", params.get("process", preset.process), 0, _MOST_STEPS),
-    )
+    check(params)
+    settings = _with(PRESETS[kind(module, shape)], params)
     _fitting(settings, shape)
     return settings
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Refuse what no module and no records could make sense of.
+
+    Raises:
+        InputError: a value that is unknown or out of range, or two that cannot go together.
+    """
+    settings = _with(PRESETS["linear"], params)
+    if settings.process and settings.prior == "blurred":
+        raise InputError("'process' cannot go with prior 'blurred': what it does to a picture has no blurred source")
+
+
+def _with(preset: Settings, params: Mapping[str, Any]) -> Settings:
+    return replace(
+        preset,
+        loss=values.one_of("loss", params.get("loss", preset.loss), LOSSES),
+        prior=values.one_of("prior", params.get("prior", preset.prior), PRIORS),
+        steps=values.whole("steps", params.get("steps", preset.steps), 1, _MOST_STEPS),
+        restarts=values.whole("restarts", params.get("restarts", preset.restarts), 1, _MOST_RESTARTS),
+        jitter=values.number("jitter", params.get("jitter", preset.jitter), _MOST_JITTER),
+        batch_norm=values.number("batch_norm", params.get("batch_norm", preset.batch_norm), _MOST_WEIGHT),
+        process=values.whole("process", params.get("process", preset.process), 0, _MOST_STEPS),
+    )
 
 
 def _fitting(settings: Settings, shape: Shape | None) -> None:
@@ -110,23 +126,3 @@ def _fitting(settings: Settings, shape: Shape | None) -> None:
         raise InputError(f"prior {settings.prior!r} is one of pictures; give the image's shape, or prior: grey")
     if shape is None and (settings.jitter or settings.process):
         raise InputError("'jitter' and 'process' are for pictures; give the image's shape, or leave them out")
-    if settings.process and settings.prior == "blurred":
-        raise InputError("'process' cannot go with prior 'blurred': what it does to a picture has no blurred source")
-
-
-def _known(name: str, value: Any, known: Collection[str]) -> str:
-    if not isinstance(value, str) or value not in known:
-        raise InputError(f"unknown {name} {value!r}", hint=f"known: {', '.join(known)}")
-    return value
-
-
-def _whole(name: str, value: Any, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise InputError(f"{name!r} is a whole number from {least} to {most:,}, not {value!r}")
-    return value
-
-
-def _number(name: str, value: Any, most: float) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
-        raise InputError(f"{name!r} is a number from 0 to {most:g}, not {value!r}")
-    return float(value)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access, reachable
+from govtool.attacks import values
 from govtool.attacks.finding import Finding, Limited, decide
 from govtool.attacks.interface import (
     AttackData,
@@ -44,6 +45,8 @@ NEAREST_LEAK = 0.60
 CONTROL_ADVANTAGE, CONTROL_NEAREST = 0.10, 0.90
 """What a model of one record per class must show, or the test has no power on these records."""
 CONTROL_PAIRS = 4
+MOST_SPLITS = 64
+"""That may be asked for; each costs two trainings and two inversions."""
 
 _RECIPE_NOT_WEIGHTS = (
     "The swap tests the recipe on these records, with models trained anew on half of them: {own} of a class where the target has "
@@ -99,6 +102,14 @@ def control(data: AttackData, params: Mapping[str, Any], rng: np.random.Generato
         "advantage": advantage.to_dict(),
         "rate": nearest.to_dict(),
     }
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "shape" is none, or "splits" is not a number of splits from 1 to 64."""
+    if params.get("shape") is not None:
+        values.sides("shape", params["shape"])
+    if params.get("splits") is not None:
+        values.whole("splits", params["splits"], most=MOST_SPLITS)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Choquette-Choo, Tramèr, Carlini & Papernot, 'Label-Only Membership Inference At
 section 4.2.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, Features, NotApplicable, Outcome, Target
 from govtool.attacks.membership import assembly, copies
 from govtool.errors import InputError
 
 NAME = "augmentation"
+MOST_SHIFT = 100
+"""Pixels. There are four times its square variants."""
 
 
 def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
@@ -29,7 +33,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         return obstacle
     if "shape" not in params:
         return NotApplicable("no 'shape' says that records are images, and tables have no shifts or mirror images")
-    shape, shift = _shape(params["shape"], data), copies.whole(params.get("shift", 1), "shift")
+    (shift, budget), shape = check(params), fits(data, params)
     moves = [
         (dy, dx) for dy in range(-shift, shift + 1) for dx in range(-shift, shift + 1) if abs(dy) + abs(dx) <= shift
     ]
@@ -42,7 +46,6 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         return np.ascontiguousarray(_shifted(images, dy, dx).reshape(rows.shape))
 
     made = copies.Copies(alter, len(variants), "shifts and mirror images")
-    budget = params.get("budget", copies.BUDGET)
     return copies.attack(NAME, target, data, made, budget=budget, params=params, rng=rng)
 
 
@@ -54,14 +57,30 @@ def _shifted(images: NDArray[np.float32], dy: int, dx: int) -> NDArray[np.float3
     return images[..., rows[:, None], columns]
 
 
-def _shape(given: Any, data: AttackData) -> tuple[int, ...]:
+def check(params: Mapping[str, Any]) -> tuple[int, int]:
+    """By how many pixels to shift, and how many queries may be spent in all.
+
+    Raises:
+        InputError: one of them, or the shape, is none.
+    """
+    if "shape" in params:
+        values.sides("shape", params["shape"])
+    return values.whole("shift", params.get("shift", 1), most=MOST_SHIFT), copies.budget(params)
+
+
+def fits(data: AttackData, params: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of the records as pictures; () where they are a table.
+
+    Raises:
+        InputError: the shape does not hold a record.
+    """
+    if "shape" not in params:
+        return ()
+    shape = values.sides("shape", params["shape"])
     width = int(np.prod(data.members.features.shape[1:]))
-    whole = (
-        isinstance(given, list | tuple) and len(given) in (2, 3) and all(isinstance(n, int) and n > 0 for n in given)
-    )
-    if not whole or int(np.prod(given)) != width:
+    if math.prod(shape) != width:
         raise InputError(
-            f"augmentation: shape {given!r} does not hold the {width} features of a record",
+            f"augmentation: shape {list(shape)} does not hold the {width} features of a record",
             hint="shape: [height, width] or [channels, height, width]",
         )
-    return tuple(given)
+    return shape

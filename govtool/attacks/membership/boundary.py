@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, Features, Outcome, Target
 from govtool.attacks.membership import assembly, copies
 
@@ -34,7 +35,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     """
     if (obstacle := assembly.obstacle(target, data, Access.LABELS)) is not None:
         return obstacle
-    queries = copies.whole(params.get("queries", QUERIES), "queries")
+    queries, budget = check(params)
     binary = bool(np.isin(data.members.features, (0, 1)).all() and np.isin(data.nonmembers.features, (0, 1)).all())
     spread = data.features.std(axis=0)
 
@@ -45,5 +46,13 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         return np.asarray(rows + scale * spread * rng.standard_normal(rows.shape), dtype=np.float32)
 
     made = copies.Copies(alter, max(1, queries - 1), "bits flipped at random" if binary else "Gaussian noise")
-    budget = params.get("budget", copies.BUDGET)
     return copies.attack(NAME, target, data, made, budget=budget, params=params, rng=rng)
+
+
+def check(params: Mapping[str, Any]) -> tuple[int, int]:
+    """Queries for each record, and in all.
+
+    Raises:
+        InputError: one of them is no number of queries.
+    """
+    return values.whole("queries", params.get("queries", QUERIES)), copies.budget(params)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from govtool.access import Access
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, Features, FloatArray, NotTestable, Outcome, Records, Target
 from govtool.attacks.membership import assembly
-from govtool.errors import InputError
 
 BUDGET = 100_000
 """Queries in all; beyond it a random sample of members and non-members is attacked."""
@@ -39,13 +39,13 @@ def attack(
     data: AttackData,
     copies: Copies,
     *,
-    budget: Any,
+    budget: int,
     params: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> Outcome:
     """Ask about every record and its copies, or about as many as `budget` queries allow."""
     each = copies.count + 1
-    chosen = _sampled(data, whole(budget, "budget") // each, rng)
+    chosen = _sampled(data, budget // each, rng)
     if min(len(chosen.members), len(chosen.nonmembers)) < assembly.FEWEST:
         return NotTestable(
             f"the budget does not reach {assembly.FEWEST} members and non-members at {each} queries each"
@@ -110,10 +110,9 @@ def _sampled_group(records: Records | None, most: int, rng: np.random.Generator)
     return Records(records.features[rows], records.labels[rows], subjects)
 
 
-def whole(given: Any, name: str) -> int:
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, not {given!r}")
-    return given
+def budget(params: Mapping[str, Any]) -> int:
+    """How many queries may be spent in all. Raises InputError: no such number."""
+    return values.whole("budget", params.get("budget", BUDGET), most=10**12)
 
 
 def _knowledge(queries: int, population: Records | None) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from govtool.attacks import values
 from govtool.attacks.interface import AttackData, FloatArray, Outcome, Target
 from govtool.attacks.membership import answers, assembly, moments, worlds
 from govtool.attacks.membership.moments import Moments
 from govtool.attacks.membership.worlds import World
-from govtool.errors import InputError
 
 NAME = "lira"
 VARIANCES = ("shrunk", "shared", "own")
@@ -109,12 +109,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     if (obstacle := assembly.obstacle(target, data) or assembly.reference_obstacle(data)) is not None:
         return obstacle
     assert data.references is not None
-    mode = params.get("mode", _MODES[0])
-    if mode not in _MODES:
-        raise InputError(f"lira: unknown mode {mode!r}", hint=f"use one of: {', '.join(_MODES)}")
-    how = params.get("variance", VARIANCES[0])
-    if how not in VARIANCES:
-        raise InputError(f"lira: unknown variance {how!r}", hint=f"use one of: {', '.join(VARIANCES)}")
+    mode, how = check(params)
     online = mode == _MODES[0] and worlds.covered(data.references.members, online=True)
     world = worlds.real(answers.asked(target, data, params), data)
     mocks = worlds.mocks(world, rng)
@@ -135,3 +130,13 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
         },
         caveats=[*assembly.mode_caveats(mode == _MODES[0], online), *assembly.class_caveats(world)],
     )
+
+
+def check(params: Mapping[str, Any]) -> tuple[str, str]:
+    """Mode and variance.
+
+    Raises:
+        InputError: one of them is unknown.
+    """
+    mode = values.one_of("mode", params.get("mode", _MODES[0]), _MODES)
+    return mode, values.one_of("variance", params.get("variance", VARIANCES[0]), VARIANCES)

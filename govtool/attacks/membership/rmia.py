@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from govtool.attacks import signals, statistics
+from govtool.attacks import signals, statistics, values
 from govtool.attacks.interface import AttackData, FloatArray, Labels, Mask, Outcome, References, Target
 from govtool.attacks.membership import answers, assembly, worlds
 from govtool.attacks.membership.answers import Answers
 from govtool.attacks.membership.worlds import Block, Mock, World
-from govtool.errors import InputError
 
 NAME = "rmia"
 
@@ -125,9 +124,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     if (obstacle := assembly.obstacle(target, data) or assembly.reference_obstacle(data, fewest=2)) is not None:
         return obstacle
     assert data.references is not None
-    mode = params.get("mode", _MODES[0])
-    if mode not in _MODES:
-        raise InputError(f"rmia: unknown mode {mode!r}", hint=f"use one of: {', '.join(_MODES)}")
+    mode, gamma = check(params)
     references = data.references
     online = mode == _MODES[0] and worlds.covered(references.members, online=True)
     asked = answers.asked(target, data, params)
@@ -136,7 +133,6 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     tuned = tune(mocks, online=online)
     scores = log_ratio(world, tuned, online=online)
     mock_scores = [(log_ratio(mock.world, tuned, online=online), mock.members) for mock in mocks]
-    gamma = float(params.get("gamma", _GAMMA))
     population = population_ratios(world, asked, references, tuned, rng)
     return assembly.assess(
         attack=NAME,
@@ -211,3 +207,13 @@ def _caveats(mocks: int, population: int) -> list[str]:
     if not population:
         found.append("Without a population the score is not calibrated against records that nobody trained on.")
     return found
+
+
+def check(params: Mapping[str, Any]) -> tuple[str, float]:
+    """Mode, and gamma: how many times likelier a record must be than a population record to count.
+
+    Raises:
+        InputError: an unknown mode, or a gamma below 0 or above a million.
+    """
+    mode = values.one_of("mode", params.get("mode", _MODES[0]), _MODES)
+    return mode, values.number("gamma", params.get("gamma", _GAMMA), 1e6)

@@ -53,6 +53,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     assert claim is not None
     control: Mapping[str, Any] | None = params.get("positive_control")
     scores = signals.phi(target.log_probabilities(canaries.records.features), canaries.records.labels)
+    check(params)
     found = _bound(scores, canaries, claim, params.get("guesses"))
     rates = two_sample.multi_split(scores, canaries.included, claim.delta, rng)
     fixed = _by_halves(scores, canaries, claim, rng)
@@ -129,11 +130,29 @@ def _unfair(canaries: Canaries) -> NotTestable | None:
     return None
 
 
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "guesses" is not two whole numbers, of which one is above 0."""
+    guesses = params.get("guesses")
+    if guesses is None:
+        return
+    pair = isinstance(guesses, list) and len(guesses) == 2 and all(type(n) is int and n >= 0 for n in guesses)  # noqa: PLR2004
+    if not pair or not any(guesses):
+        raise InputError(
+            "'guesses' is two whole numbers: how many canaries to call included, and how many left out",
+            hint="guesses: [80, 80]",
+        )
+
+
+def fits(data: AttackData, params: Mapping[str, Any]) -> None:
+    """Raises InputError: more guesses than there are canaries."""
+    guesses = params.get("guesses")
+    if guesses is not None and data.canaries is not None and sum(guesses) > len(data.canaries.records):
+        raise InputError(f"'guesses' are {sum(guesses)} in all, of {len(data.canaries.records)} canaries")
+
+
 def _bound(scores: FloatArray, canaries: Canaries, claim: Claim, guesses: Any) -> OneRun:
     fixed: Sequence[tuple[int, int]] | None = None
     if guesses is not None:
-        if not isinstance(guesses, list) or len(guesses) != 2 or not all(type(n) is int for n in guesses):  # noqa: PLR2004
-            raise InputError("guesses must be two whole numbers: how many to call included, how many left out")
         fixed = [(guesses[0], guesses[1])]
     try:
         return one_run.audit(scores, canaries.included, claim.delta, guesses=fixed)

@@ -21,6 +21,7 @@ SYNTHETIC_ATTACKS: dict[str, SyntheticAttack] = {
         headline="singling_out_risk",
         run=singling_out.run,
         params=frozenset({"guesses"}),
+        check=singling_out.check,
     ),
     "linkability": SyntheticAttack(
         name="linkability",
@@ -29,6 +30,7 @@ SYNTHETIC_ATTACKS: dict[str, SyntheticAttack] = {
         headline="linkability_risk",
         run=linkability.run,
         params=frozenset({"views", "neighbours", "records"}),
+        check=linkability.check,
     ),
     "inference": SyntheticAttack(
         name="inference",
@@ -37,6 +39,7 @@ SYNTHETIC_ATTACKS: dict[str, SyntheticAttack] = {
         headline="inference_risk",
         run=inference.run,
         params=frozenset({"secrets", "known", "records"}),
+        check=inference.check,
     ),
     "copies": SyntheticAttack(
         name="copies",
@@ -45,6 +48,7 @@ SYNTHETIC_ATTACKS: dict[str, SyntheticAttack] = {
         headline="closer_to_originals",
         run=copies.run,
         params=frozenset({"rows"}),
+        check=copies.check,
     ),
     "membership": SyntheticAttack(
         name="membership",
@@ -53,6 +57,7 @@ SYNTHETIC_ATTACKS: dict[str, SyntheticAttack] = {
         headline="auc",
         run=membership.run,
         params=frozenset({"records", "neighbours"}),
+        check=membership.check,
     ),
 }
 

@@ -111,3 +111,8 @@ def _quantiles(distances: FloatArray) -> dict[str, dict[str, float]]:
         for depth in DEPTHS
         for column in [distances[:, min(depth, distances.shape[1]) - 1]]
     }
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "rows" is no number of rows."""
+    whole(params, "rows", ROWS)

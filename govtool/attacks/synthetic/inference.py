@@ -11,7 +11,7 @@ import numpy as np
 
 from govtool.attacks.interface import FloatArray, Mask, NotTestable, Outcome
 from govtool.attacks.synthetic import risk
-from govtool.attacks.synthetic.interface import Rows, Tables, columns_named, sample, whole
+from govtool.attacks.synthetic.interface import Rows, Tables, columns_named, list_of_names, sample, whole
 from govtool.attacks.synthetic.neighbours import metric_of
 from govtool.estimate import Counts
 
@@ -87,3 +87,12 @@ def chance(answers: FloatArray, truth: FloatArray, reach: float) -> float:
     ladder = np.sort(answers)
     inside = np.searchsorted(ladder, truth + reach, side="right") - np.searchsorted(ladder, truth - reach, side="left")
     return float(inside.mean() / len(ladder))
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "secrets" or "known" is no list of different names, or "records" no number of records."""
+    whole(params, "records", RECORDS)
+    if params.get("secrets") is not None:
+        list_of_names(params["secrets"], "secrets")
+    if "known" in params:
+        list_of_names(params["known"], "known")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from govtool.attacks import values
 from govtool.attacks.interface import FloatArray, Mask, Outcome
 from govtool.errors import InputError
 
@@ -64,6 +65,8 @@ class SyntheticAttack:
     """The metric that sums it up; above its baseline it is a leak."""
     run: RunSynthetic
     params: frozenset[str] = frozenset()
+    check: values.Check = values.nothing
+    """As of other attacks: called with what a spec sets, before any work."""
 
 
 def guess_kinds(*tables: FloatArray) -> Mask:
@@ -88,10 +91,16 @@ def whole(params: Mapping[str, Any], name: str, default: int, most: int = 1_000_
     Raises:
         InputError: not a whole number from 1 to `most`.
     """
-    value = params.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise InputError(f"{name} must be a whole number from 1 to {most:,}, not {value!r}")
-    return value
+    return values.whole(name, params.get(name, default), 1, most)
+
+
+def list_of_names(names: Any, what: str) -> list[str]:
+    """Raises InputError: not a list of different names, or an empty one."""
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{what} must be a list of column names, not {names!r}")
+    if len(set(names)) != len(names):
+        raise InputError(f"{what}: a column is named twice")
+    return names
 
 
 def columns_named(tables: Tables, names: Any, what: str) -> list[int]:
@@ -100,10 +109,6 @@ def columns_named(tables: Tables, names: Any, what: str) -> list[int]:
     Raises:
         InputError: not a list of names, an unknown or repeated one.
     """
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"{what} must be a list of column names, not {names!r}")
-    if unknown := [name for name in names if name not in tables.names]:
+    if unknown := [name for name in list_of_names(names, what) if name not in tables.names]:
         raise InputError(f"{what}: no column {unknown[0]!r}", hint=f"there are: {', '.join(tables.names)}")
-    if len(set(names)) != len(names):
-        raise InputError(f"{what}: a column is named twice")
     return [tables.names.index(name) for name in names]

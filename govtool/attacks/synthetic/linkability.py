@@ -12,16 +12,18 @@ import numpy as np
 
 from govtool.attacks.interface import FloatArray, Mask, NotTestable, Outcome
 from govtool.attacks.synthetic import risk
-from govtool.attacks.synthetic.interface import Tables, columns_named, sample, whole
+from govtool.attacks.synthetic.interface import Tables, columns_named, list_of_names, sample, whole
 from govtool.attacks.synthetic.neighbours import Metric, metric_of
 from govtool.errors import InputError
 from govtool.estimate import Counts
 
 NAME = "linkability"
 RECORDS = 2000
+MOST_NEIGHBOURS = 100
+"""That a spec may ask for."""
 CHANCE = 0.02
 """Success of blind guessing for which the number of neighbours is chosen: enough that guessing is seen to work."""
-_MOST_NEIGHBOURS = 10
+_MOST_USUAL = 10
 
 
 def run(tables: Tables, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
@@ -34,7 +36,7 @@ def run(tables: Tables, params: Mapping[str, Any], rng: np.random.Generator) -> 
         return NotTestable("the table has one column, so nothing could be linked")
     halves = _halves(tables, params)
     size = len(tables.synthetic)
-    neighbours = whole(params, "neighbours", _usual_neighbours(size), most=100)
+    neighbours = whole(params, "neighbours", _usual_neighbours(size), most=MOST_NEIGHBOURS)
     metric = metric_of(tables)
     chosen = sample(tables.originals, whole(params, "records", RECORDS), rng)
     compared = sample(tables.control, len(chosen), rng)
@@ -73,7 +75,7 @@ def chance(size: int, neighbours: int) -> float:
 
 
 def _usual_neighbours(size: int) -> int:
-    return max(1, min(_MOST_NEIGHBOURS, round(math.sqrt(CHANCE * size))))
+    return max(1, min(_MOST_USUAL, round(math.sqrt(CHANCE * size))))
 
 
 def _halves(tables: Tables, params: Mapping[str, Any]) -> tuple[list[int], list[int]]:
@@ -83,9 +85,20 @@ def _halves(tables: Tables, params: Mapping[str, Any]) -> tuple[list[int], list[
         telling = [-len(np.unique(column)) for column in tables.synthetic.T]
         order = sorted(range(len(telling)), key=lambda column: (telling[column], tables.names[column]))
         return order[::2], order[1::2]
+    check(params)
+    left, right = (columns_named(tables, view, "views") for view in views)
+    return left, right
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "views" are not two disjoint lists of names, or "neighbours" or "records" is no such number."""
+    whole(params, "neighbours", 1, most=MOST_NEIGHBOURS)
+    whole(params, "records", RECORDS)
+    views = params.get("views")
+    if views is None:
+        return
     if not isinstance(views, list) or len(views) != 2:  # noqa: PLR2004 - two halves
         raise InputError("views must be two lists of column names", hint="views: [[age, sex], [town, job]]")
-    left, right = (columns_named(tables, view, "views") for view in views)
+    left, right = (list_of_names(view, "views") for view in views)
     if set(left) & set(right):
         raise InputError("views: a column stands in both halves")
-    return left, right

@@ -18,6 +18,7 @@ from govtool.attacks.synthetic.risk import ALWAYS
 
 NAME = "membership"
 RECORDS = 2000
+MOST_NEIGHBOURS = 100
 
 
 def run(tables: Tables, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
@@ -26,7 +27,7 @@ def run(tables: Tables, params: Mapping[str, Any], rng: np.random.Generator) -> 
     compared = sample(tables.control, len(chosen), rng)
     asked = np.concatenate([tables.originals[chosen], tables.control[compared]])
     membership = np.repeat([True, False], [len(chosen), len(compared)])
-    neighbours = whole(params, "neighbours", 1, most=100)
+    neighbours = whole(params, "neighbours", 1, most=MOST_NEIGHBOURS)
     scores = -_log_distance(tables, asked, tables.synthetic, neighbours, rng)
     if tables.reference is not None:
         scores = scores + _log_distance(tables, asked, tables.reference, neighbours, rng)
@@ -69,3 +70,9 @@ def _log_distance(
     above = far[far > 0]
     floor = float(above.min()) / 2 if len(above) else 1.0
     return np.asarray(np.log(np.maximum(far, floor)), dtype=np.float64)
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "records" or "neighbours" is no such number."""
+    whole(params, "records", RECORDS)
+    whole(params, "neighbours", 1, most=MOST_NEIGHBOURS)

@@ -140,3 +140,8 @@ def _caveats(scale: float) -> list[str]:
             f"number, which it cannot exceed but may fall short of."
         )
     return found
+
+
+def check(params: Mapping[str, Any]) -> None:
+    """Raises InputError: "guesses" is no number of guesses."""
+    whole(params, "guesses", GUESSES)

@@ -48,7 +48,7 @@ def learn(public: Features, names: Sequence[str], known: Sequence[int | str], bi
     Raises:
         InputError: a known column that is not there, one column of a one-hot group without the others, or nothing unknown.
     """
-    told = {_number(column, names, public.shape[1]) for column in known}
+    told = {number(column, names, public.shape[1]) for column in known}
     unknown, kept = list[Encoding](), list[int]()
     for columns in groups(public):
         inside = told.intersection(columns)
@@ -103,7 +103,12 @@ def _title(columns: Sequence[int], names: Sequence[str]) -> str:
     return stem if same else first
 
 
-def _number(column: int | str, names: Sequence[str], width: int) -> int:
+def number(column: int | str, names: Sequence[str], width: int) -> int:
+    """The number of a column given by name or number.
+
+    Raises:
+        InputError: there is no such column.
+    """
     if isinstance(column, str) and column in names:
         return list(names).index(column)
     if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < width:

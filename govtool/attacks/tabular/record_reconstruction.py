@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from govtool.access import Access, reachable
-from govtool.attacks import validity
+from govtool.attacks import validity, values
 from govtool.attacks.attribute import assembly, decision
 from govtool.attacks.attribute import case as cases
 from govtool.attacks.attribute.case import FEWEST_AUXILIARY
@@ -69,7 +69,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     Raises:
         InputError: parameters that cannot be, or columns that are not there.
     """
-    known, bins = _parameters(params)
+    known, bins = check(params)
     if (hindrance := obstacle(target, data, params)) is not None:
         return hindrance
     checked: validity.Validity = params.get("validity") or validity.check(data, rng)
@@ -102,15 +102,24 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     return _result(data, domain, Both(*unseen, *seen), checked, params, len(public), shared)
 
 
-def _parameters(params: Mapping[str, Any]) -> tuple[Sequence[int | str], int]:
+def check(params: Mapping[str, Any]) -> tuple[Sequence[int | str], int]:
+    """The columns that are known, and into how many ranges long columns are cut.
+
+    Raises:
+        InputError: no list, or no number of ranges.
+    """
     known, bins = params.get("known", []), params.get("bins", 4)
-    if not isinstance(known, Sequence) or isinstance(known, str):
+    if not isinstance(known, list | tuple) or any(type(column) not in (int, str) for column in known):
         raise InputError(
             "record_reconstruction: 'known' is a list of columns", hint="write for example: known: [age, sex]"
         )
-    if not isinstance(bins, int) or isinstance(bins, bool) or not 2 <= bins <= 20:  # noqa: PLR2004 - stated in the message
-        raise InputError("record_reconstruction: 'bins' is a whole number from 2 to 20")
-    return known, bins
+    return known, values.whole("bins", bins, 2, 20)
+
+
+def fits(data: AttackData, params: Mapping[str, Any]) -> None:
+    """Raises InputError: a known column that the records do not have."""
+    for column in check(params)[0]:
+        domains.number(column, data.columns, data.members.features.shape[1])
 
 
 def _sample(records: Records, rng: np.random.Generator) -> Records:

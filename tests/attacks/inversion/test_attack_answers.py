@@ -75,7 +75,7 @@ def test_money_is_counted_at_the_stated_price_and_at_no_other() -> None:
 
 @pytest.mark.parametrize("queries", [0, 19, -5, 300.0, "300", True, None])
 def test_queries_are_a_whole_number_of_at_least_the_fewest(queries: object) -> None:
-    with pytest.raises(InputError, match="queries must be a whole number of at least 20"):
+    with pytest.raises(InputError, match="'queries' is a whole number from 20"):
         Terms.of(queries, None, 20)
 
 

@@ -193,8 +193,8 @@ def test_without_scores_the_attack_by_scores_does_not_apply() -> None:
 @pytest.mark.parametrize(
     ("attack", "given", "said"),
     [
-        (black_box, {"search": "genetic"}, "search must be one of surrogate, nes, cma, not 'genetic'"),
-        (labels_only, {"search": "nes"}, "search must be one of surrogate, votes, not 'nes'"),
+        (black_box, {"search": "genetic"}, "unknown search 'genetic'"),
+        (labels_only, {"search": "nes"}, "unknown search 'nes'"),
         (black_box, {"queries": 10}, "at least 50 for each class, not 10"),
         (labels_only, {"price_per_1000": "cheap"}, "such as 1.50, not 'cheap'"),
         (black_box, {"top_k": 0}, "at least 1, not 0"),

@@ -168,10 +168,10 @@ def test_copies_are_all_the_shifts_and_mirror_images() -> None:
     ("name", "params", "message"),
     [
         ("augmentation", {"shape": [3, 3]}, "does not hold the 20 features"),
-        ("augmentation", {"shape": "4x5"}, "does not hold"),
-        ("augmentation", {"shape": [4, 5], "shift": 0}, "shift must be a whole number"),
-        ("boundary", {"queries": 0}, "queries must be a whole number"),
-        ("boundary", {"budget": 1.5}, "budget must be a whole number"),
+        ("augmentation", {"shape": "4x5"}, "not '4x5'"),
+        ("augmentation", {"shape": [4, 5], "shift": 0}, "'shift' is a whole number"),
+        ("boundary", {"queries": 0}, "'queries' is a whole number"),
+        ("boundary", {"budget": 1.5}, "'budget' is a whole number"),
     ],
 )
 def test_parameters_that_cannot_be_are_refused(name: str, params: dict[str, Any], message: str) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from govtool.attacks import values
 from govtool.attacks.interface import Features, FloatArray
 from govtool.errors import InputError
+
+_MOST_PRICE = 1e9
 
 Ask = Callable[[Features], FloatArray]
 """(n, ...) records -> (n, classes) answers."""
@@ -28,13 +31,12 @@ class Terms:
 
     @classmethod
     def of(cls, per_class: Any, price_per_1000: Any, fewest: int) -> "Terms":
-        """Raises InputError: not a whole number of queries of at least `fewest`, or no price."""
-        if not isinstance(per_class, int) or isinstance(per_class, bool) or per_class < fewest:
-            raise InputError(f"queries must be a whole number of at least {fewest} for each class, not {per_class!r}")
+        """Raises InputError: not a whole number of queries from `fewest` to a million, or no price."""
+        values.whole("queries", per_class, fewest)
         if price_per_1000 is None:
             return cls(per_class)
         priced = isinstance(price_per_1000, int | float) and not isinstance(price_per_1000, bool)
-        if not priced or not 0 <= price_per_1000 < float("inf"):
+        if not priced or not 0 <= price_per_1000 <= _MOST_PRICE:
             raise InputError(
                 f"price_per_1000 must be what a thousand queries cost, such as 1.50, not {price_per_1000!r}"
             )
