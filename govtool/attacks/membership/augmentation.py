@@ -65,7 +65,9 @@ def check(params: Mapping[str, Any]) -> tuple[int, int]:
     """
     if "shape" in params:
         values.sides("shape", params["shape"])
-    return values.whole("shift", params.get("shift", 1), most=MOST_SHIFT), copies.budget(params)
+    return values.whole("shift", params.get("shift", 1), most=MOST_SHIFT), copies.in_all(
+        params.get("budget", copies.BUDGET)
+    )
 
 
 def fits(data: AttackData, params: Mapping[str, Any]) -> tuple[int, ...]:

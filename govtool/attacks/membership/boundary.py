@@ -55,4 +55,4 @@ def check(params: Mapping[str, Any]) -> tuple[int, int]:
     Raises:
         InputError: one of them is no number of queries.
     """
-    return values.whole("queries", params.get("queries", QUERIES)), copies.budget(params)
+    return values.whole("queries", params.get("queries", QUERIES)), copies.in_all(params.get("budget", copies.BUDGET))

@@ -110,9 +110,9 @@ def _sampled_group(records: Records | None, most: int, rng: np.random.Generator)
     return Records(records.features[rows], records.labels[rows], subjects)
 
 
-def budget(params: Mapping[str, Any]) -> int:
+def in_all(budget: Any) -> int:
     """How many queries may be spent in all. Raises InputError: no such number."""
-    return values.whole("budget", params.get("budget", BUDGET), most=10**12)
+    return values.whole("budget", budget, most=10**12)
 
 
 def _knowledge(queries: int, population: Records | None) -> str:
