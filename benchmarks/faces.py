@@ -112,6 +112,48 @@ def cnn(shape: tuple[int, int, int], classes: int) -> Any:
     return torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(channels * height * width, classes))
 
 
+def autoencoder(shape: tuple[int, int, int], classes: int, hidden: tuple[int, int] = (1000, 300)) -> Any:
+    """Softmax on the codes of an autoencoder, whose decoder ships with it: Fredrikson et al. 2015, section 5, with their sizes."""
+    import torch
+
+    class Autoencoding(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            sizes = (int(np.prod(shape)), *hidden)
+            self.encoder, self.decoder = (
+                torch.nn.Sequential(
+                    torch.nn.Linear(way[0], way[1]),
+                    torch.nn.Sigmoid(),
+                    torch.nn.Linear(way[1], way[2]),
+                    torch.nn.Sigmoid(),
+                )
+                for way in (sizes, sizes[::-1])
+            )
+            self.head = torch.nn.Linear(hidden[-1], classes)
+
+        def forward(self, inputs: Any) -> Any:
+            return self.head(self.encoder(inputs))
+
+    return Autoencoding()
+
+
+def denoising(network: Any, records: Records, seed: int, *, noise: float = 0.1, epochs: int = 60) -> Net:
+    """Train an `autoencoder` to undo noise and to tell people apart, both at once; its decoder learns from the first alone."""
+    import torch
+
+    torch.manual_seed(seed)
+    features, labels = torch.from_numpy(records.features), torch.from_numpy(records.labels)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+    for _ in range(epochs):
+        for batch in torch.randperm(len(features)).split(32):
+            optimizer.zero_grad()
+            codes = network.encoder(features[batch] + noise * torch.randn_like(features[batch]))
+            apart = ((network.decoder(codes) - features[batch]) ** 2).sum(1).mean()
+            (torch.nn.functional.cross_entropy(network.head(codes), labels[batch]) + 0.1 * apart).backward()
+            optimizer.step()
+    return Net(network.eval(), int(records.labels.max()) + 1)
+
+
 def train(network: Any, records: Records, seed: int, *, epochs: int, rate: float = 1e-3, decay: float = 1e-4) -> Net:
     """Adam with batches of 32 and a little weight decay."""
     import torch
