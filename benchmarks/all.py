@@ -7,6 +7,7 @@ import attribute
 import demo
 import gradients
 import ingest
+import inversion
 import ledger
 import null
 import privacy
@@ -26,6 +27,7 @@ if __name__ == "__main__":
             attacks.rows(),
             null.rows(),
             attribute.rows(),
+            inversion.rows(),
             tabular_inversion.rows(),
             gradients.rows(),
             distribution.rows(),

@@ -1,6 +1,6 @@
 """MIFace of adversarial-robustness-toolbox and govtool on the same model of 40 faces, before the same judges, in one run.
 
-    pip install -e '.[bench]' tqdm packaging
+    pip install -e '.[bench]' packaging
     python benchmarks/inversion_peers.py FOLDER [ITERATIONS [TARGET]]     (or GOVTOOL_BENCH_DATA=FOLDER)
 
 Needs orl_faces.npz (see `faces`). MIFace as its own notebook uses it: threshold 1, so that it runs all its ITERATIONS
