@@ -54,6 +54,8 @@ class Hearing:
     """(classes, each, features) evaluation records for line-ups."""
     shape: Shape | None
     control: Mapping[str, Any] | None
+    doubt: str = ""
+    """Why a low rate shows nothing of this target; see `doubts`. A leak that was found stands all the same."""
 
     @property
     def heard(self) -> list[Opinion]:
@@ -73,7 +75,7 @@ class Hearing:
         if self.control is not None and not self.control["passed"]:
             how = self.control["how"]
             return f"the attack did not succeed on a model made to leak ({how}), so its figures show nothing"
-        return ""
+        return "" if recoverable.Heard(self.hits, len(self.case.labels)).leak else self.doubt
 
 
 def of(hearing: Hearing, confidence: FloatArray, rng: np.random.Generator) -> dict[str, Any]:

@@ -8,7 +8,7 @@ batch, and one backward pass serves them all.
 
 import copy
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,10 @@ SELECTION_COPIES = 8
 _SELECTION_SHARE = 0.05
 """How far copies are jittered when restarts are compared."""
 _SELECTION_NOISE = 0.05
+GAINS = (1e3, 1e6)
+"""Tried in turn on a model that stays timid."""
+_TIMID = 2.0
+"""Times chance; a median confidence below, in drawings made to be believed in, is no confidence."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class _Model:
     module: Any
     low: Any
     width: Any
+    gain: float = 1.0
+    """What its logits are multiplied by."""
 
     @classmethod
     def of(cls, module: Any, asked: Question, device: str) -> "_Model":
@@ -51,7 +57,7 @@ class _Model:
         return cls(own, low, high - low)
 
     def logits(self, units: Any) -> Any:
-        return self.module(self.low + units * self.width)
+        return self.gain * self.module(self.low + units * self.width)
 
 
 def reconstruct(
@@ -59,12 +65,29 @@ def reconstruct(
 ) -> Reconstructions:
     """Invert a torch module (inputs -> logits) for all classes asked at once, from grey. It is copied, not changed.
 
+    A model whose logits are all but alike is asked again with its logits multiplied, as whoever holds it may do: a
+    temperature would otherwise leave the prior of pictures to decide alone, and the picture grey.
+
     Raises:
         InputError: the prior is the model's autoencoder, and it has none.
     """
+    model = _Model.of(module, asked, device)
+    first, timid = _reconstruct(model, asked, settings, rng, device)
+    for gain in GAINS:
+        if not timid:
+            break
+        found, timid = _reconstruct(replace(model, gain=gain), asked, settings, rng, device)
+        if not timid:
+            return found
+    return first
+
+
+def _reconstruct(
+    model: _Model, asked: Question, settings: Settings, rng: np.random.Generator, device: str
+) -> tuple[Reconstructions, bool]:
+    """And whether the logits as they are multiplied hardly tell the classes apart, even on the drawings."""
     import torch
 
-    model = _Model.of(module, asked, device)
     starts = _starts(len(asked.classes), settings.restarts, asked.bounds.low.shape, rng)
     wanted = torch.as_tensor(np.tile(asked.classes, settings.restarts)).to(device)
     units = _search(model, torch.as_tensor(starts).to(device), wanted, asked.shape, settings, rng)
@@ -75,14 +98,20 @@ def reconstruct(
             score = _steadiness(model, units, wanted, asked.shape, rng).reshape(settings.restarts, -1)
             best = score.argmax(0) * len(rows) + rows
         found = units[best]
-        confidence = torch.softmax(model.logits(found).double(), 1)[rows, wanted[: len(rows)]]
+        logits, own = model.logits(found).double(), wanted[: len(rows)]
+        sure = float(torch.softmax(logits, 1)[rows, own].median())
+        confidence = torch.softmax(logits / model.gain, 1)[rows, own]
+        named = logits.argmax(1) == own
+        guess = 1 / logits.shape[1]
         grey = (found - 0.5).abs().flatten(1).amax(1) < STILL
-    return Reconstructions(
+    drawn = Reconstructions(
         asked.bounds.from_units(found.cpu().numpy()),
         confidence.cpu().numpy(),
         grey.cpu().numpy(),
-        detail={"search": {**asdict(settings), "device": device}},
+        named.cpu().numpy(),
+        detail={"search": {**asdict(settings), "device": device, "logits_times": model.gain}},
     )
+    return drawn, sure < min(_TIMID * guess, (1 + guess) / 2)
 
 
 def _search(

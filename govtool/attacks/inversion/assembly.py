@@ -5,7 +5,7 @@ recovered is a person only where a class is one person.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from govtool.attacks.interface import (
     RunAttack,
     Target,
 )
-from govtool.attacks.inversion import account, gain, line_up, montage, panel, planted
+from govtool.attacks.inversion import account, doubts, gain, line_up, montage, panel, planted
 from govtool.attacks.inversion.account import Hearing
 from govtool.attacks.inversion.panel import Case
 from govtool.attacks.inversion.question import Bounds, Question, Reconstructions, Search, Shape
@@ -85,6 +85,9 @@ def run(
     case = Case.of(data, classes, found, bounds, rng)
     photos = line_up.gallery(*panel.learnt(data, case, bounds), rng)
     hearing = Hearing(case, panel.ask(data, case, bounds, shape), photos, shape, params.get("positive_control"))
+    known = doubts.Known.of(target, data.members, classes)
+    hearing = replace(hearing, doubt=doubts.not_drawn(found) or known.strangers)
+    found = replace(found, detail={**found.detail, "members_known": asdict(known)})
     if found.alone:
         compared = gain.report(case, hearing.opinions, found.alone, bounds)
         found = replace(

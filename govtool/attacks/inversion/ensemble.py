@@ -21,7 +21,7 @@ from govtool.attacks.interface import (
     Outcome,
     Target,
 )
-from govtool.attacks.inversion import assembly, joint
+from govtool.attacks.inversion import assembly, doubts, joint
 from govtool.attacks.inversion.joint import Latents, Member, Pixels, Space
 from govtool.attacks.inversion.priors import local, pca
 from govtool.attacks.inversion.question import STILL, Question, Reconstructions
@@ -30,8 +30,6 @@ from govtool.errors import WorkError
 NO_COMPANIONS = "the spec names no other models of the same people"
 TARGET = "the model under attack"
 SPACES = ("pixels", "latents")
-_BARELY = 2.0
-"""Times the commonest class's share: a companion that is right about members no more often has another mapping, or other people."""
 
 
 def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> Outcome:
@@ -92,7 +90,7 @@ def _strangers(data: AttackData) -> tuple[str, ...]:
             continue
         right = float((companion.target.labels(data.members.features[known]) == wanted[known]).mean())
         guess = float(np.bincount(wanted[known]).max() / known.sum())
-        if right <= min(_BARELY * guess, (1 + guess) / 2):
+        if doubts.barely(right, guess):
             said.append(
                 f"{companion.name} gives the members the class it is said to know them by in {right:.0%} of cases "
                 f"({guess:.0%} by always saying the commonest), so that mapping may be wrong."
@@ -133,12 +131,15 @@ def _search(
     alone = {name: asked.bounds.from_units(draw([member]).numpy()) for name, member in members.items()}
     with torch.no_grad():
         rows = torch.arange(len(asked.classes))
-        sure = torch.softmax(members[TARGET].module(found), 1)[rows, members[TARGET].wanted]
+        answers = torch.softmax(members[TARGET].module(found), 1)
+        wanted = members[TARGET].wanted
+        sure, named = answers[rows, wanted], answers.argmax(1) == wanted
         grey = (found - 0.5).abs().flatten(1).amax(1) < STILL
     return Reconstructions(
         asked.bounds.from_units(found.numpy()),
         sure.numpy().astype(np.float64),
         grey.numpy(),
+        named.numpy(),
         detail={"search": {"space": kind, "response": response, "steps": steps, "restarts": joint.RESTARTS}},
         caveats=caveats,
         alone=alone,

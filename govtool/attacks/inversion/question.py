@@ -80,6 +80,8 @@ class Reconstructions:
     """(classes,) the target's probability of the class. A diagnostic: a model can be sure of what nobody recognises."""
     grey: Mask
     """(classes,) whether it stayed at the grey start."""
+    named: Mask
+    """(classes,) whether the target itself gives it the class before all others."""
     start: Features | None = None
     """(classes, ...) what a search with a prior began from, chosen by the target's answers alone."""
     detail: Mapping[str, Any] = field(default_factory=dict)

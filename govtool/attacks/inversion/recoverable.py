@@ -56,6 +56,16 @@ class Heard:
         return clopper_pearson(sorted(self.hits)[-2], self.classes)
 
     @property
+    def surest(self) -> Estimate:
+        """Of the median and what two families find, the one with the lower limit: what a leak is shown by."""
+        return min(self.median, self.agreed, key=lambda found: found.low)
+
+    @property
+    def leak(self) -> bool:
+        """Whether a leak is found by the default limit."""
+        return self.surest.low > Limit.of(self.classes).rate
+
+    @property
     def generous(self) -> Estimate:
         """The most generous judge, with a one-sided upper limit of 95 %."""
         return clopper_pearson(max(self.hits), self.classes, ONE_SIDED)
@@ -83,7 +93,7 @@ def _verdict(heard: Heard, limit: Limit, control: bool | None, void: str) -> tup
             Verdict.INCONCLUSIVE,
             f"With {n} classes not even naming all of them would surely be above {_share(limit.rate)}.",
         )
-    least, most = min(heard.median, heard.agreed, key=lambda found: found.low), heard.generous
+    least, most = heard.surest, heard.generous
     above = f"{_share(limit.rate)} (chance {_share(1 / n)})"
     if least.low > limit.rate:
         return Verdict.FAIL, f"At least two families of judges name {_said(least)}, above {above}."

@@ -56,7 +56,7 @@ def test_an_untrained_model_shows_nothing(untrained: AttackResult) -> None:
     found = untrained.metrics["identification_rate"]
     assert found.value <= 0.3
     assert found.low < 0.1
-    assert untrained.void == ""
+    assert "learnt nothing" in untrained.void
 
 
 def test_the_panel_is_calibrated(leaky: AttackResult) -> None:

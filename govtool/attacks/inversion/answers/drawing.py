@@ -38,12 +38,14 @@ def draw(
 
     units = where.decode(search(answer, where, asked.classes, ledger.left - len(asked.classes), rng))
     inputs = asked.bounds.from_units(units)
-    shown = np.nan_to_num(ledger(inputs))[np.arange(len(inputs)), asked.classes]
+    last = np.nan_to_num(ledger(inputs))
+    shown = last[np.arange(len(inputs)), asked.classes]
     bill = ledger.to_dict()
     return Reconstructions(
         inputs,
         shown,
         np.abs(units - 0.5).reshape(len(units), -1).max(axis=1) < STILL,
+        last.argmax(axis=1) == asked.classes,
         detail={"queries": ledger.spent, "query_ledger": bill, "search": name, "searched": where.what},
         caveats=(ledger.sentence(), *([] if len(where.starts) else [NO_PUBLIC.format(what=where.what)])),
     )

@@ -85,11 +85,13 @@ def search(module: Any, prior: Prior, asked: Question, rng: np.random.Generator)
     units, start = torch.cat(found), torch.cat(starts)
     with torch.no_grad():
         classes = torch.from_numpy(asked.classes)
-        confidence = torch.softmax(logits(units), 1).gather(1, classes[:, None]).squeeze(1)
+        answers = torch.softmax(logits(units), 1)
+        confidence = answers.gather(1, classes[:, None]).squeeze(1)
     return Reconstructions(
         asked.bounds.from_units(units.numpy()),
         confidence.numpy().astype(np.float64),
         ((units - 0.5).abs().flatten(1).amax(1) < STILL).numpy(),
+        (answers.argmax(1) == classes).numpy(),
         start=asked.bounds.from_units(start.numpy()),
         detail={"prior": prior.name, "latent_size": prior.size, "public_starts": len(prior.public)},
     )
