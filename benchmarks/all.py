@@ -5,6 +5,7 @@ import itertools
 import attacks
 import attribute
 import demo
+import embeddings
 import gradients
 import ingest
 import inversion
@@ -29,6 +30,7 @@ if __name__ == "__main__":
             attribute.rows(),
             inversion.rows(),
             tabular_inversion.rows(),
+            embeddings.rows(),
             gradients.rows(),
             distribution.rows(),
             training.rows(),

@@ -1,18 +1,23 @@
 """govtool audit: attack a registered model version and look at what came of it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from govtool.audits.training.device import Device
-from govtool.cli import audit_defences, audit_gradients, audit_privacy, audit_risk, audit_surface
+from govtool.cli import (
+    audit_defences,
+    audit_embeddings,
+    audit_gradients,
+    audit_privacy,
+    audit_risk,
+    audit_surface,
+    audit_words,
+)
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
 from govtool.cli.spec_file import spec_bytes
-
-if TYPE_CHECKING:
-    from govtool.audits.runner import RunSummary
 
 app = typer.Typer(help="Attack a model version and remember what came of it.", no_args_is_help=True)
 audit_privacy.register(app)
@@ -102,7 +107,13 @@ def run(
         )
     if done.status == "completed":
         note(f"next: govtool audit show {done.run_id}, then govtool gate check {done.model}")
-    show("audit.run/1", _plain(done), _summary(done), as_json=as_json, exit_code=_exit_code(done))
+    show(
+        "audit.run/1",
+        audit_words.plain(done),
+        audit_words.in_words(done),
+        as_json=as_json,
+        exit_code=audit_words.exit_code(done),
+    )
 
 
 @app.command(
@@ -131,7 +142,13 @@ def synthetic(
         )
     if done.status == "completed":
         note(f"next: govtool audit show {done.run_id}")
-    show("audit.synthetic/1", _plain(done), _summary(done), as_json=as_json, exit_code=_exit_code(done))
+    show(
+        "audit.synthetic/1",
+        audit_words.plain(done),
+        audit_words.in_words(done),
+        as_json=as_json,
+        exit_code=audit_words.exit_code(done),
+    )
 
 
 @app.command(
@@ -256,6 +273,7 @@ def show_run(
 
 
 app.command("gradients", epilog=audit_gradients.EXAMPLES)(audit_gradients.gradients)
+app.command("embeddings", epilog=audit_embeddings.EXAMPLES)(audit_embeddings.embeddings)
 app.command("risk", epilog=audit_risk.EXAMPLES)(audit_risk.risk)
 app.command("surface", epilog=audit_surface.EXAMPLES)(audit_surface.surface)
 app.command("defences", epilog=audit_defences.EXAMPLES)(audit_defences.defences)
@@ -298,11 +316,17 @@ def _figures(record: Any) -> list[str]:
     for name, found in record.metrics.items():
         baseline = record.baselines.get(name)
         against = f", {baseline:.3f} without any attack" if baseline is not None else ""
-        lines.append(f"  {name}: {_interval(found)}, n = {found['n']}{against}")
+        lines.append(f"  {name}: {audit_words.interval(found)}, n = {found['n']}{against}")
     if finding := record.detail.get("finding"):
         lines.insert(0, f"  finding: {finding.replace('_', ' ')}, at a margin of {record.detail['margin']:g}")
     if "statement" in record.detail:
         lines.append(f"  {record.detail['statement']}")
+    answers = record.detail.get("findings", [])
+    lines += [f"  {one['question'].replace('_', ' ')}: {one['verdict']} - {one['reason']}" for one in answers]
+    for row in record.detail.get("vector_defences", []):
+        read = row["figures"].get("field_gain") or row["figures"]["token_f1_gain"]
+        kept = f"{row['neighbours_kept']:.0%} of the ten nearest neighbours kept"
+        lines.append(f"  against {row['defence']}: {audit_words.interval(read)} read back beyond a guess; {kept}")
     control = record.detail.get("positive_control")
     if control:
         verdict = {True: "passed", False: "NOT passed", None: "not run"}[control["passed"]]
@@ -313,44 +337,3 @@ def _figures(record: Any) -> list[str]:
     if record.references_sha256:
         lines.append(f"  reference models: sha256:{record.references_sha256}")
     return lines
-
-
-def _summary(done: "RunSummary") -> str:
-    from govtool.audits.service import TRIED
-
-    tried = [found for found in done.attacks if found.status in TRIED]
-    rows = [[found.attack, found.status, _headline(found.metrics), found.reason] for found in tried]
-    lines = [f"run {done.run_id} of {done.target}: {done.status} in {done.duration_s:.1f} s"]
-    if rows:
-        lines += ["", table(["attack", "status", "figure (95 % interval)", "why"], rows)]
-    left = dict[tuple[str, str], list[str]]()
-    for found in done.attacks:
-        if found not in tried:
-            left.setdefault((found.status, found.reason), []).append(found.attack)
-    if left:
-        untried = [[status, f"{', '.join(names)}: {reason}"] for (status, reason), names in left.items()]
-        lines += ["", table(["not run", "attacks, and why"], untried)]
-    return "\n".join(lines)
-
-
-def _headline(metrics: Any) -> str:
-    for name in ("epsilon_lower_bound", "balanced_accuracy", "auc", "identification_rate", "excess", *metrics):
-        if name in metrics:
-            return f"{name} {_interval(metrics[name])}"
-    return ""
-
-
-def _interval(found: Any) -> str:
-    return f"{found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
-
-
-def _exit_code(done: "RunSummary") -> int:
-    if done.status != "completed":
-        return 6
-    return 0 if any(found.status == "completed" for found in done.attacks) else 4
-
-
-def _plain(done: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(done)

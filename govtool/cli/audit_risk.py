@@ -44,7 +44,7 @@ def risk(
         summary = found.record.detail.get("risk") or {}
         name, record = found.record.attack, found.record.id
     if out is not None:
-        with _fresh(out) as stream:
+        with fresh(out) as stream:
             risks.write_csv(found.rows, stream, subjects=subjects)
     data = {"run": row.id, "record": record, "attack": name, "records": len(found.rows), "summary": summary}
     data["members"] = summary.get("members", len(found.rows))
@@ -55,7 +55,7 @@ def risk(
 
 
 @contextmanager
-def _fresh(path: Path) -> Iterator[IO[str]]:
+def fresh(path: Path) -> Iterator[IO[str]]:
     """A new file that only its owner may read; an existing one is not overwritten."""
     import os
 

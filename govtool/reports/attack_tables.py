@@ -123,6 +123,8 @@ QUESTIONS = {
     "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
     "record_reconstructed_from_update": "Can a record be reconstructed from what a client sends in training?",
     "attribute_inferable": "Can the attribute be inferred of people in the training data?",
+    "text_identifiable": "Can it be said which of many candidate texts a stored vector stands for?",
+    "text_recoverable": "Can texts, names or numbers be read back from stored vectors?",
     "record_remembered": "Does the model remember the records of people in its training data?",
     "answer_describes_record": "Does the model's answer about a person give their record away, whoever they are?",
 }

@@ -42,6 +42,7 @@ TITLES = {
     "property_snap": "Property inference with poisoned rows, SNAP (group level)",
 }
 FAMILIES = {
+    "embedding_inversion": "Reading texts back from stored vectors",
     "membership_inference": "Membership inference",
     "attribute_inference": "Attribute inference",
     "property_inference": "Property inference",

@@ -127,8 +127,8 @@ def finding(
     name: str, one: Decision, excess: Estimate, membership: Mask, *, control: bool | None, void: str
 ) -> Finding:
     """Does the model give `name` away about the people it was trained on, judged by both limits?"""
-    beyond = f"{name}, right answers about members beyond the imputation and beyond others"
-    precision = f"{name}, precision where the model decides, members less others"
+    beyond = f"about {name}: right answers about members beyond the imputation and beyond others"
+    precision = f"about {name}: precision where the model decides, members less others"
     figures = [
         Limited(beyond, excess, GAIN, GAIN),
         Limited(precision, one.gap, GAP, GAP, one.missing(membership)),

@@ -1,0 +1,1 @@
+"""Stored vectors of texts: can the texts be read back from them?"""
