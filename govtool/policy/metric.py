@@ -133,7 +133,8 @@ def _compare(
     if reason := blind_spot(facts, attack):
         return Judged(attack, Verdict.NOT_RUN, reason, estimate)
     if estimate.high < limit:
-        if reason := _turned_round(attack, metric, estimate, guess, limit) or _no_room(attack, metric, limit):
+        low = _turned_round(attack, metric, estimate, guess, limit) or _no_room(attack, metric, limit)
+        if reason := low or _one_judge(attack, metric, limit):
             return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
         if reason := unfit_to_pass(facts, attack):
             return Judged(attack, Verdict.INCONCLUSIVE, reason, estimate)
@@ -171,6 +172,20 @@ def _turned_round(attack: AttackFact, metric: Metric, estimate: Estimate, guess:
             "of records may have been exchanged, or differ in something else than membership."
         )
     return ""
+
+
+def _one_judge(attack: AttackFact, metric: Metric, limit: float) -> str:
+    """Why the median of the judges is no answer; '' when it is one. Each judge overlooks something, so one that surely
+    recognises people leaves the question open.
+    """
+    most = attack.metrics.get("identification_rate_highest")
+    if metric.key != "identification_rate" or most is None or most.low < limit:
+        return ""
+    return (
+        f"Most judges recognise few reconstructions by {attack.attack}, but one recognises {words.hundred(most.value)} of 100, "
+        f"surely not fewer than {words.hundred(most.low)}; every judge overlooks something, so that does not decide it. Look "
+        "at the pictures."
+    )
 
 
 def _no_room(attack: AttackFact, metric: Metric, limit: float) -> str:

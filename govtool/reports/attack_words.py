@@ -72,6 +72,7 @@ METRICS = {
     "identified_from_answer": "Members named from the model's answer",
     "exact_from_answer": "Members' records whole from the model's answer",
     "identification_rate": "Identification rate (median of the panel)",
+    "identification_rate_highest": "Identification rate (most generous judge, contrast stretched where that helps)",
     "swap_advantage": "Likeness to the records trained on beyond likeness to others",
     "nearest_is_training": "Nearest record is one trained on",
     "identity_signal": "Likeness to unseen records of the class beyond other classes",

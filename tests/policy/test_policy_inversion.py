@@ -14,6 +14,7 @@ from govtool.policy.metric import check_metric
 from govtool.policy.words import METRICS
 from govtool.verdict import GateOutcome, Verdict
 
+RECOGNISED = metric(0.15, name="inversion.identification_rate", min_n=20)
 ADVANTAGE, NEAREST = "inversion.swap_advantage", "inversion.nearest_is_training"
 BOOTSTRAP, GROUPED = "Bootstrap over classes", "Clopper-Pearson for trials grouped by class (Korn & Graubard)"
 
@@ -136,3 +137,26 @@ def shipped() -> Any:
     from govtool.policy import document
 
     return document.load(resources.find("policies"))
+
+
+def rates(median: int, highest: int | None, classes: int = 40) -> Any:
+    found = inversion(median, classes)
+    if highest is None:
+        return found
+    more = {"identification_rate_highest": inversion(highest, classes).metrics["identification_rate"]}
+    return found.model_copy(update={"metrics": {**found.metrics, **more}})
+
+
+@pytest.mark.parametrize(
+    ("highest", "verdict"), [(None, Verdict.PASS), (1, Verdict.PASS), (5, Verdict.PASS), (35, Verdict.INCONCLUSIVE)]
+)
+def test_one_judge_who_surely_recognises_people_leaves_the_question_open(highest: int | None, verdict: Verdict) -> None:
+    """Two judges who see nothing outvote a third in the median; that is no proof that there is nothing to see."""
+    found = check_metric(facts(rates(0, highest)), RECOGNISED, rule(RECOGNISED), NOW)
+    assert found.verdict is verdict
+    if highest == 35:
+        assert "one recognises 88 of 100" in found.sentence
+
+
+def test_the_median_judge_alone_is_enough_for_a_leak() -> None:
+    assert check_metric(facts(rates(30, 30)), RECOGNISED, rule(RECOGNISED), NOW).verdict is Verdict.FAIL

@@ -34,7 +34,7 @@ from govtool.attacks.inversion import line_up, recoverable, resemblance
 from govtool.attacks.inversion.contrast import FAINT, contrast
 from govtool.attacks.inversion.panel import TOP, Case, Opinion
 from govtool.attacks.inversion.question import Shape
-from govtool.estimate import clopper_pearson
+from govtool.estimate import Estimate, clopper_pearson
 
 FEWEST_JUDGES = 2
 
@@ -65,6 +65,12 @@ class Hearing:
     def hits(self) -> list[int]:
         """Of the judges that are heard; of all, if none is, so that there is a figure to show beside why it is void."""
         return [opinion.hits for opinion in self.heard or self.opinions]
+
+    @property
+    def highest(self) -> Estimate:
+        """What the judge says who names most, of the drawings as they are or with their contrast stretched."""
+        rates = [rate for one in self.heard or self.opinions for rate in (one.rate, one.stretched) if rate is not None]
+        return max(rates, key=lambda rate: rate.value)
 
     @property
     def void(self) -> str:

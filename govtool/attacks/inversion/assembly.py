@@ -107,7 +107,8 @@ def control(
 
     It exposes `access` and no more, as the real target does.
 
-    The answer is what `params["positive_control"]` takes: "passed" when the identification rate surely lies above chance,
+    The answer is what `params["positive_control"]` takes: "passed" when the median judge names at least half of the classes, and
+    surely more than chance would (an attack that finds less of a model that hides nothing would pass one that hides little),
     "how" in words, and "rate" (None when the attack could not be run).
 
     Raises:
@@ -128,7 +129,9 @@ def control(
         how = f"{how}; {found.void}"
     elif clopper_pearson(n, n).low <= chance:
         how = f"{how}; with {n} classes not even naming all of them would surely be better than chance"
-    return {"passed": not found.void and rate.low > chance, "how": how, "rate": rate.to_dict()}
+    elif rate.value < HALF:
+        how = f"{how}; only {rate.value:.0%} of its {n} classes were named, and half are wanted"
+    return {"passed": not found.void and rate.low > chance and rate.value >= HALF, "how": how, "rate": rate.to_dict()}
 
 
 def _judgeable(data: AttackData, n_classes: int) -> Labels:
@@ -190,8 +193,11 @@ def _result(
         knowledge=f"The attacker {method.holds}, and knows the range of inputs"
         + (" and that they are pictures." if shape else "."),
         access=frozenset({method.needs}),
-        metrics={"identification_rate": Heard(hearing.hits, len(case.labels)).median},
-        baselines={"identification_rate": 1 / len(case.labels)},
+        metrics={
+            "identification_rate": Heard(hearing.hits, len(case.labels)).median,
+            "identification_rate_highest": hearing.highest,
+        },
+        baselines=dict.fromkeys(("identification_rate", "identification_rate_highest"), 1 / len(case.labels)),
         counts=None,
         arrays={
             "labels": case.labels,

@@ -9,7 +9,7 @@ from attack_worlds import TorchTarget, digit_softmax
 from torch import nn
 
 from govtool.attacks.interface import AttackData, AttackResult, Records
-from govtool.attacks.inversion import doubts, mi_face
+from govtool.attacks.inversion import assembly, doubts, mi_face
 from govtool.attacks.inversion.question import Reconstructions
 
 PASSED = {"passed": True, "how": "softmax regression"}
@@ -106,3 +106,22 @@ def test_twice_the_commonest_class_or_half_way_to_all_is_knowing_them(
     right: float, guess: float, doubted: bool
 ) -> None:
     assert doubts.barely(right, guess) == doubted
+
+
+def test_a_control_that_shows_a_few_classes_of_a_model_that_hides_nothing_has_no_power() -> None:
+    """Steps and jitter by which even the planted model is hardly drawn: surely above chance would not be enough."""
+    target, data = digit_softmax(3)
+    weak = {"shape": [8, 8], "jitter": 0.5, "prior": "blurred", "steps": 2}
+    found = assembly.control(mi_face.run, target.access, data, weak, np.random.default_rng(0))
+    assert found["rate"]["value"] < 0.5
+    assert not found["passed"]
+    strong = assembly.control(mi_face.run, target.access, data, {"shape": [8, 8]}, np.random.default_rng(0))
+    assert strong["passed"]
+    assert strong["rate"]["value"] >= 0.5
+
+
+def test_the_most_generous_judge_is_told_beside_the_median() -> None:
+    target, data = digit_softmax(3)
+    found = attack(target, data)
+    rates = [one[name]["value"] for one in found.detail["evaluators"] for name in ("rate", "rate_stretched")]
+    assert found.metrics["identification_rate_highest"].value == max(rates)
