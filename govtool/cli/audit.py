@@ -10,6 +10,7 @@ from govtool.cli import (
     audit_defences,
     audit_embeddings,
     audit_gradients,
+    audit_inversion,
     audit_privacy,
     audit_risk,
     audit_surface,
@@ -249,6 +250,7 @@ def show_run(
     from govtool.audits import service
     from govtool.cli.context import open_workspace
     from govtool.evidence.ledger import values
+    from govtool.policy.standing import NEVER_TRIED
 
     with open_workspace().read() as session:
         row = service.run(session, prefix)
@@ -267,8 +269,11 @@ def show_run(
     if ended and ended.error:
         lines.append(f"why: {ended.error}")
     for record in records:
+        if record.status in NEVER_TRIED:
+            continue
         lines += ["", f"{record.attack}: {record.status}" + (f" - {record.reason}" if record.reason else "")]
         lines += _figures(record)
+    lines += audit_words.untried([record for record in records if record.status in NEVER_TRIED])
     show("audit.show/1", data, "\n".join(lines), as_json=as_json)
 
 
@@ -312,7 +317,7 @@ def _figures(record: Any) -> list[str]:
     if "gradients" in record.detail:
         told = audit_gradients.in_words(record)
         return [*told, *([f"  evidence: sha256:{record.evidence_sha256}"] if record.evidence_sha256 else [])]
-    lines = []
+    lines = audit_inversion.in_words(record)
     for name, found in record.metrics.items():
         baseline = record.baselines.get(name)
         against = f", {baseline:.3f} without any attack" if baseline is not None else ""
@@ -321,8 +326,6 @@ def _figures(record: Any) -> list[str]:
         lines.insert(0, f"  finding: {finding.replace('_', ' ')}, at a margin of {record.detail['margin']:g}")
     if "statement" in record.detail:
         lines.append(f"  {record.detail['statement']}")
-    answers = record.detail.get("findings", [])
-    lines += [f"  {one['question'].replace('_', ' ')}: {one['verdict']} - {one['reason']}" for one in answers]
     for row in record.detail.get("vector_defences", []):
         read = row["figures"].get("field_gain") or row["figures"]["token_f1_gain"]
         kept = f"{row['neighbours_kept']:.0%} of the ten nearest neighbours kept"

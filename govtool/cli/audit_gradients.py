@@ -9,6 +9,7 @@ import typer
 from govtool.cli.output import JsonFlag, examples, note, show, table
 from govtool.cli.progress import Progress
 from govtool.cli.spec_file import spec_bytes
+from govtool.reports.gradient_view import HOW, NOTHING
 
 if TYPE_CHECKING:
     from govtool.audits.models import AttackRecord
@@ -19,18 +20,6 @@ EXAMPLES = examples(
     "govtool audit gradients triage@1.2 --update captured.safetensors --spec gradients.yaml",
 )
 _MOST_FILE = 8 << 30
-
-_LAYER = {
-    "first_layer": "read off the first layer",
-    "idlg": "searched for, labels read first",
-    "dlg": "searched for, labels too",
-    "cosine_tv": "searched for as smooth pictures",
-}
-_NOTHING = {
-    "global_mean": "the mean of all records",
-    "class_mean": "the mean of the class without the record",
-    "nearest_other": "the most alike record of somebody else",
-}
 
 
 def gradients(
@@ -109,7 +98,7 @@ def in_words(row: "AttackRecord") -> list[str]:
     lines += _marked(row, about) if row.metrics else _unmarked(about)
     for name, reasons in about["untried"].items():
         lines += [
-            f"  not tried: {_LAYER.get(name, name)} ({count} of {about['updates']}): {why}"
+            f"  not tried: {HOW.get(name, name)} ({count} of {about['updates']}): {why}"
             for why, count in reasons.items()
         ]
     if about.get("defences"):
@@ -153,7 +142,7 @@ def _marked(row: "AttackRecord", about: dict[str, Any]) -> list[str]:
     ]
     rows = [
         [
-            _LAYER.get(one["name"], one["name"]),
+            HOW.get(one["name"], one["name"]),
             f"{one['recovered']} of {one['records']}",
             _db(one["psnr"]),
             _alike(one["ssim"]),
@@ -161,15 +150,14 @@ def _marked(row: "AttackRecord", about: dict[str, Any]) -> list[str]:
         ]
         for one in about["attacks"]
     ]
-    rows += [[f"no attack: {_NOTHING[name]}", "-", _db(found), "-", "-"] for name, found in about["baselines"].items()]
+    rows += [[f"no attack: {NOTHING[name]}", "-", _db(found), "-", "-"] for name, found in about["baselines"].items()]
     headers = ["how", "recovered", "likeness in dB: median (95 %)", "SSIM", "misses the update by"]
     return [*lines, table(headers, rows), ""]
 
 
 def _unmarked(about: dict[str, Any]) -> list[str]:
     rows = [
-        [_LAYER.get(one["name"], one["name"]), str(one["drawn"]), str(one["sure"]), _far(one)]
-        for one in about["attacks"]
+        [HOW.get(one["name"], one["name"]), str(one["drawn"]), str(one["sure"]), _far(one)] for one in about["attacks"]
     ]
     headers = ["how", "records drawn", "surely no mixture", "misses the update by"]
     explained = "  a miss near 0 means: these records, and hardly any others, give this update"

@@ -1,5 +1,6 @@
 """What every audit command says of a run, and the exit code it leaves."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from govtool.cli.output import table
@@ -16,14 +17,16 @@ def in_words(done: "RunSummary") -> str:
     lines = [f"run {done.run_id} of {done.target}: {done.status} in {done.duration_s:.1f} s"]
     if rows:
         lines += ["", table(["attack", "status", "figure (95 % interval)", "why"], rows)]
+    return "\n".join(lines + untried([found for found in done.attacks if found not in tried]))
+
+
+def untried(found: Sequence[Any]) -> list[str]:
+    """Each reason once, with the attacks that it kept from being made."""
     left = dict[tuple[str, str], list[str]]()
-    for found in done.attacks:
-        if found not in tried:
-            left.setdefault((found.status, found.reason), []).append(found.attack)
-    if left:
-        untried = [[status, f"{', '.join(names)}: {reason}"] for (status, reason), names in left.items()]
-        lines += ["", table(["not run", "attacks, and why"], untried)]
-    return "\n".join(lines)
+    for one in found:
+        left.setdefault((one.status, one.reason), []).append(one.attack)
+    rows = [[status, f"{', '.join(names)}: {reason}"] for (status, reason), names in left.items()]
+    return ["", table(["not run", "attacks, and why"], rows)] if rows else []
 
 
 def _headline(metrics: Any) -> str:

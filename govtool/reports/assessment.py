@@ -24,6 +24,7 @@ from govtool.reports import coverage as cov
 from govtool.reports import exhibits, records, registry_view
 from govtool.reports import format as f
 from govtool.reports.attack_view import AttackView, attack_view
+from govtool.reports.front_page import Finding, findings
 from govtool.reports.readings import Reading, readings
 from govtool.reports.rules_view import RulesView, VerdictView, rules_view, verdict_view
 from govtool.reports.view import Exhibit, Fact, Head, Ledger
@@ -31,16 +32,6 @@ from govtool.settings import Organisation
 
 KIND = "assessment"
 SIGNATORIES = ("Data protection officer or privacy contact (advice)", "Owner of the model (decision)")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of page one: an attack and what it found."""
-
-    title: str
-    text: str
-    leak: bool
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +82,10 @@ def build(
     decision = records.latest_decision(session, version)
     rows = cov.coverage(attacks, any_run=bool(runs))
     ref = f.tidy(version.ref)
-    views = tuple(
-        attack_view(record, exhibits.pictures(vault, record, sharp=show_pictures))
-        for record in attacks
-        if record.status in ("completed", "void")
-    )
+    datasets = registry_view.dataset_rows(session, version)
+    unit = registry_view.class_unit(datasets)
+    shown = tuple(record for record in attacks if record.status in ("completed", "void"))
+    views = tuple(attack_view(record, exhibits.pictures(vault, record, sharp=show_pictures), unit) for record in shown)
     return version, AssessmentView(
         head=Head(
             report_id=report_id,
@@ -112,14 +102,11 @@ def build(
         verdict=verdict_view(decision),
         remarks=_remarks(session, vault, version, runs, decision, now),
         facts=_facts(version, decision, runs),
-        findings=tuple(
-            Finding(view.title, view.finding or f"Void, not to be used. {view.reason}", view.leak, view.record_id)
-            for view in views
-        ),
+        findings=findings(tuple(zip(shown, views, strict=True))),
         untested=_untested(rows),
         signatories=SIGNATORIES,
         sensitivity=registry_view.sensitivity_fact(session, version),
-        datasets=registry_view.dataset_rows(session, version),
+        datasets=datasets,
         lineage=registry_view.lineage_rows(session, version),
         deployments=registry_view.deployment_rows(session, version),
         rules=rules_view(decision),

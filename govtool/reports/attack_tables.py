@@ -1,10 +1,18 @@
-"""The tables of one attack: points of its curve, its controls, its judges. What was not recorded is said, not left blank."""
+"""The tables of one attack: points of its curve, its controls, and those of its kind. What was not recorded is said, not left blank."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, defences_view, ensemble_view, record_view, swap_view
+from govtool.reports import (
+    attribute_view,
+    defences_view,
+    ensemble_view,
+    gradient_view,
+    inversion_view,
+    record_view,
+    swap_view,
+)
 from govtool.reports import format as f
 from govtool.reports.attack_words import attack_title
 from govtool.reports.view import Badge, Grid
@@ -73,6 +81,8 @@ def controls(detail: dict[str, Any]) -> tuple[Control, ...]:
             continue
         estimate = estimate_of(data.get("auc"))
         shown = [] if estimate is None else [f"AUC {f.figure('auc', estimate)} ({f.bounds('auc', estimate)})"]
+        if "advantage" not in data and (rate := estimate_of(data.get("rate"))) is not None:
+            shown.append(f"names {f.rate(rate)}")
         how = "" if data.get("passed") is None else f.tidy(str(data.get("how") or ""), 300)
         text = "; ".join([*shown, *([how] if how else [])]) or "no figure recorded"
         found.append(Control(name, CONTROLS[data.get("passed")], text, why))
@@ -80,34 +90,10 @@ def controls(detail: dict[str, Any]) -> tuple[Control, ...]:
 
 
 def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
-    found = []
-    rows: tuple[tuple[str, ...], ...]
-    if evaluators := detail.get("evaluators"):
-        rows = tuple(
-            (
-                f.tidy(str(item.get("name", f.UNKNOWN)), 60),
-                f.tidy(str(item.get("family", f.UNKNOWN)), 60),
-                _rate(item.get("real_accuracy")),
-                _rate(item.get("rate")),
-                f"excluded: {f.tidy(str(item['excluded']), 200)}" if item.get("excluded") else "counted",
-            )
-            for item in evaluators
-        )
-        note = "Each judge was trained on records the audited model never saw, and never saw the audited model."
-        columns = ("Evaluator", "Family", "Right on real records", "Names the reconstruction", "In the panel")
-        found.append(Grid("Evaluator panel", note, columns, rows))
-    if calibration := detail.get("calibration"):
-        names = list(dict.fromkeys(name for row in calibration for name in row.get("rates", {})))
-        rows = tuple(
-            (f.tidy(str(row.get("row", f.UNKNOWN)), 80), *(_rate(row.get("rates", {}).get(name)) for name in names))
-            for row in calibration
-        )
-        note = "What the same judges say of images whose answer is known; reconstructions are read against these rows."
-        found.append(Grid("Calibration", note, ("Shown to the judges", *(f.tidy(name, 40) for name in names)), rows))
     return (
-        *_findings(detail.get("findings")),
-        *found,
+        *inversion_view.grids(detail),
         *ensemble_view.grids(detail),
+        *gradient_view.grids(detail),
         *_parts(detail.get("parts")),
         *_worth(detail.get("ppv")),
         *_risk(detail.get("risk")),
@@ -116,38 +102,6 @@ def grids(detail: dict[str, Any]) -> tuple[Grid, ...]:
         *record_view.grids(detail),
         *defences_view.grids(detail),
     )
-
-
-QUESTIONS = {
-    "class_recoverable": "Can a class be recognised by what is drawn from the model?",
-    "record_memorised": "Does what is drawn from the model show records it was trained on, and not their class alone?",
-    "record_reconstructed_from_update": "Can a record be reconstructed from what a client sends in training?",
-    "attribute_inferable": "Can the attribute be inferred of people in the training data?",
-    "text_identifiable": "Can it be said which of many candidate texts a stored vector stands for?",
-    "text_recoverable": "Can texts, names or numbers be read back from stored vectors?",
-    "record_remembered": "Does the model remember the records of people in its training data?",
-    "answer_describes_record": "Does the model's answer about a person give their record away, whoever they are?",
-}
-"""Of `govtool.attacks.finding`, as a reader meets them; others read by their own name."""
-
-
-def _findings(findings: Any) -> list[Grid]:
-    """The questions that the attack answers, by the limits of its own; what may ship is decided by a policy."""
-    if not isinstance(findings, list) or not findings:
-        return []
-    weighed = any(one.get("legal_weight") for one in findings)
-    rows = tuple(
-        (
-            QUESTIONS.get(one["question"], f.tidy(str(one["question"]).replace("_", " ").capitalize(), 80)),
-            f.tidy(str(one["verdict"]), 20),
-            f.tidy(str(one["reason"]), 400),
-            *([f.tidy(str(one.get("legal_weight", "")))] if weighed else []),
-        )
-        for one in findings
-    )
-    note = "By the usual limits of each question, which stand beside the figures; your own limits are those of your policy."
-    columns = ("Question", "Answer", "Why", *(["What a leak would mean; no legal advice"] if weighed else []))
-    return [Grid("What it answers", note, columns, rows)]
 
 
 def _parts(parts: Any) -> list[Grid]:

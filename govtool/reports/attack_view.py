@@ -6,8 +6,10 @@ from typing import Any
 
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
-from govtool.reports import attribute_view, defences_view, property_view, swap_view
+from govtool.reports import answers as questions
+from govtool.reports import attribute_view, defences_view, gradient_view, inversion_view, property_view, swap_view
 from govtool.reports import format as f
+from govtool.reports.answers import Answer
 from govtool.reports.attack_tables import Control, RocRow, controls, estimate_of, grids, roc_rows
 from govtool.reports.attack_words import METRICS, attack_title, family_title, metric_label, status_badge
 from govtool.reports.charts import RocChart, roc_chart
@@ -42,6 +44,7 @@ class AttackView:
     knowledge: str
     finding: str
     leak: bool
+    answers: tuple[Answer, ...]
     facts: tuple[Fact, ...]
     metrics: tuple[MetricRow, ...]
     roc_rows: tuple[RocRow, ...]
@@ -79,7 +82,7 @@ def _finding(record: AttackRecord) -> tuple[str, bool]:
     name, estimate, baseline = head
     if name == "excess" and (found := attribute_view.finding(record, estimate)) is not None:
         return found
-    if (found := swap_view.finding(record)) is not None:
+    if (found := questions.lead(record, baseline is not None and estimate.low > baseline)) is not None:
         return found
     label = metric_label(name)
     label = label[0].lower() + label[1:]
@@ -97,7 +100,8 @@ def _finding(record: AttackRecord) -> tuple[str, bool]:
     ), False
 
 
-def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackView:
+def attack_view(record: AttackRecord, pictures: tuple[Picture, ...], class_unit: str = "") -> AttackView:
+    """`class_unit`: what one class of the training data is by the register, in words; empty: not known."""
     usable = record.status == "completed"
     sentence, leak = finding(record) if usable else ("", False)
     detail = record.detail
@@ -112,6 +116,7 @@ def attack_view(record: AttackRecord, pictures: tuple[Picture, ...]) -> AttackVi
         knowledge=f.tidy(record.knowledge),
         finding=sentence,
         leak=leak,
+        answers=questions.answers(record, class_unit) if usable else (),
         facts=_facts(record),
         metrics=_metrics(record) if usable else (),
         roc_rows=roc_rows(detail) if usable else (),
@@ -166,6 +171,9 @@ def _facts(record: AttackRecord) -> tuple[Fact, ...]:
                 source,
             )
         )
+    facts += (
+        inversion_view.facts(detail, source) + swap_view.facts(detail, source) + gradient_view.facts(detail, source)
+    )
     return tuple(facts)
 
 

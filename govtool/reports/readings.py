@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from govtool.audits.models import AttackRecord
-from govtool.reports import attribute_view, property_view, swap_view
+from govtool.reports import attribute_view, inversion_view, property_view, swap_view
 from govtool.reports import format as f
 from govtool.reports.attack_tables import estimate_of
 from govtool.reports.attack_words import attack_title
@@ -29,6 +29,7 @@ def readings(records: Sequence[AttackRecord]) -> tuple[Reading, ...]:
         _roc,
         _identification,
         _swap,
+        _nearest,
         _excess,
         _precision,
         _worlds,
@@ -103,22 +104,18 @@ def _roc(record: AttackRecord) -> Reading | None:
 
 
 def _identification(record: AttackRecord) -> Reading | None:
-    estimate = estimate_of(record.metrics.get("identification_rate"))
-    if estimate is None:
-        return None
-    chance = record.baselines.get("identification_rate")
-    guess = "" if chance is None else f" Naming at random would succeed for {f.percent(chance)}."
-    return Reading(
-        "Identification rate",
-        f"The attack drew one image for each of {estimate.n:,} classes from the model alone. Independent judges, who know the real records but "
-        f"not the model, named the right class for {f.percent(estimate.value, fixed=True)} of them (the median judge).{guess} A recovered class "
-        "is a person only where a class stands for one person; a likeness of the class average is not a copy of a record.",
-    )
+    text = inversion_view.reading(record)
+    return Reading("Identification rate", text) if text else None
 
 
 def _swap(record: AttackRecord) -> Reading | None:
     text = swap_view.reading(record)
     return Reading("Likeness to the records trained on beyond likeness to others", text) if text else None
+
+
+def _nearest(record: AttackRecord) -> Reading | None:
+    text = swap_view.nearest_reading(record)
+    return Reading("Nearest record is one trained on", text) if text else None
 
 
 def _worlds(record: AttackRecord) -> Reading | None:

@@ -70,6 +70,12 @@ def dataset_rows(session: Session, version: ModelVersion) -> tuple[DatasetRow, .
     return tuple(rows.values())
 
 
+def class_unit(rows: tuple[DatasetRow, ...]) -> str:
+    """What one class of the data is, in words. Of several answers the one that weighs most; unknown is no answer."""
+    found = {row.class_unit for row in rows}
+    return next((words for words in CLASS_UNITS.values() if words in found), f.UNKNOWN)
+
+
 def _dataset(row: DatasetVersion, relation: str) -> DatasetRow:
     return DatasetRow(
         ref=f.tidy(row.ref),

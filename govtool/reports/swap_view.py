@@ -6,27 +6,23 @@ from typing import Any
 from govtool.audits.models import AttackRecord
 from govtool.estimate import Estimate
 from govtool.reports import format as f
-from govtool.reports.view import Grid
+from govtool.reports.view import Fact, Grid
 
-HEADLINE = "swap_advantage"
+HEADLINE, NEAREST = "swap_advantage", "nearest_is_training"
+_HUNDRED = 100
 
 
 def grids(detail: Mapping[str, Any]) -> list[Grid]:
     return [*_beside(detail), *_single(detail.get("single_model"))]
 
 
-def finding(record: AttackRecord) -> tuple[str, bool] | None:
-    """The answer by the test's own limits; an advantage just above nothing is no leak, as every class mean has one."""
-    answers = [one for one in record.detail.get("findings", ()) if one.get("question") == "record_memorised"]
-    if not answers:
-        return None
-    verdict, reason = str(answers[0]["verdict"]), f.tidy(str(answers[0]["reason"]))
-    head = {
-        "FAIL": "What is drawn from models of this recipe shows records they were trained on, beyond their class.",
-        "PASS": "No record was shown beyond its class, by a test that finds one where it was planted. Nothing is said about "
-        "other attacks or other access.",
-    }.get(verdict, "Whether records are shown beyond their class was not decided.")
-    return f"{head} {reason}", verdict == "FAIL"
+def facts(detail: Mapping[str, Any], source: str) -> list[Fact]:
+    """Which models were compared."""
+    return (
+        [Fact("Models compared", f.sentence(str(detail["twins"]), 300), detail["twins"], source)]
+        if detail.get("twins")
+        else []
+    )
 
 
 def reading(record: AttackRecord) -> str | None:
@@ -39,6 +35,19 @@ def reading(record: AttackRecord) -> str | None:
         "records of both. Were it a picture of the class alone, it would be as much like the one as like the other. Here it is more like "
         f"those its own model was trained on, by {f.percent(found.value, fixed=True)} of full likeness; a perfect copy of a record "
         "would show far more, and the exact mean of the class's records shows what stands beside it in the table."
+    )
+
+
+def nearest_reading(record: AttackRecord) -> str | None:
+    """How to read how often the nearest record is one trained on; None where that was not asked."""
+    if NEAREST not in record.metrics:
+        return None
+    found = Estimate.from_dict(record.metrics[NEAREST])
+    return (
+        "Lay a drawing beside the records that its model was trained on and beside as many others of the same class, and take the one "
+        f"most like it. A drawing of the class alone would pick one trained on in 50 of 100 cases. Here it is about "
+        f"{round(_HUNDRED * found.value)} of 100 ({f.interval(found)}). The interval is that of {found.n:,} independent cases, because "
+        "several drawings of one class tell less than as many of different ones."
     )
 
 
@@ -58,7 +67,7 @@ def _beside(detail: Mapping[str, Any]) -> list[Grid]:
         "splits. The mean of few records holds much of each, so it has an advantage too."
     )
     columns = ("Compared", "Like records trained on", "Like others of the class", "Advantage")
-    return [Grid("The class or the record", note, columns, rows)]
+    return [Grid("The class or the record", note, columns, rows, "first-wide")]
 
 
 def _single(proxy: Any) -> list[Grid]:

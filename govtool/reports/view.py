@@ -111,3 +111,5 @@ class Grid:
     note: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    style: str = field(default="", metadata=DRAWN)
+    """A class of the style sheet, for the widths of its columns."""

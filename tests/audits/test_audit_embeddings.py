@@ -105,7 +105,7 @@ def test_names_are_read_back_counted_and_not_shown(invoke: Any, world: Any) -> N
     assert len(read.splitlines()) == 30
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     shown = CliRunner().invoke(audit.app, ["show", data["run_id"]]).stdout
-    assert "text recoverable: FAIL" in shown
+    assert "FAIL: Can texts, names or numbers be read back from stored vectors?" in shown
     assert "30 stored vectors, 300 lines of public text" in shown
     with world.read() as session:
         kept = [world.vault.read(row.evidence_sha256) for row in session.query(AttackRecord)]

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from govtool.attacks.interface import Figure
+from govtool.attacks.inversion import recoverable, split_swap
 from govtool.audits.models import AttackRecord, AuditOutcome, AuditRun
 from govtool.digest import sha256_bytes
 from govtool.estimate import Counts, Estimate, clopper_pearson
@@ -89,15 +91,19 @@ def _dataset_version(
     )  # fmt: skip
 
 
-def audit(session: Session, vault: Vault, now: datetime, *, run_id: str = "run-spring00000") -> list[AttackRecord]:
-    """One completed run: a membership attack that works, an inversion that does not, one void, one not applicable."""
+def audit(
+    session: Session, vault: Vault, now: datetime, *, run_id: str = "run-spring00000", drawn: Figure | None = None
+) -> list[AttackRecord]:
+    """One completed run: a membership attack that works, an inversion that does not, a split swap that does, one through
+    answers, one void, one not applicable. `drawn`: what the first inversion drew, instead of a grey pixel.
+    """
     spec = vault.put(b"model: triage@1.2\nattacks: [loss_threshold, rmia, mi_face]\n")
     run = AuditRun(
         id=run_id, model_version_id="mv-triage12000", deployment_id="dep-portal00000", access=["probabilities"],
         spec_sha256=spec.sha256, resolved={}, seed=7, versions={"govtool": "0.1.0", "numpy": "2.1", "torch": "2.13"},
     )  # fmt: skip
     ledger.record(session, run, now=now - timedelta(days=2), by=BY)
-    rows = [_membership(vault), _inversion(vault), _void(), _not_applicable()]
+    rows = [_membership(vault), _inversion(vault, drawn), _void(), _not_applicable(), _swap(), _black_box(vault)]
     for number, row in enumerate(rows):
         row.id, row.run_id = f"atk-{number}{run_id[-11:]}", run.id
         ledger.record(session, row, now=now - timedelta(days=2), by=BY)
@@ -160,11 +166,16 @@ def _membership(vault: Vault) -> AttackRecord:
     )
 
 
-def _inversion(vault: Vault) -> AttackRecord:
+def _inversion(vault: Vault, drawn: Figure | None = None) -> AttackRecord:
+    drawn = drawn or Figure("reconstructions", "Above: reconstructed. Below: mean of the class's records.", png())
+
     def rate(hits: int) -> dict[str, Any]:
         return clopper_pearson(hits, 40).to_dict()
 
-    judges = ("convolutional", "shrinkage LDA", "HOG neighbour")
+    def over_classes(value: float, reach: float) -> dict[str, Any]:
+        return Estimate(value, value - reach, value + reach, 0.95, 40, "Bootstrap over classes").to_dict()
+
+    judges = ("cnn", "lda", "gradients")
     return _record(
         "mi_face",
         "model_inversion",
@@ -174,9 +185,11 @@ def _inversion(vault: Vault) -> AttackRecord:
         counts={},
         detail={
             "evaluators": [
-                {"name": name, "family": family, "real_accuracy": rate(37), "rate": rate(hits), "top_class": [], "excluded": out}
+                {"name": name, "family": family, "real_accuracy": rate(37), "real_records": "training records of the target",
+                 "rate": rate(hits), "top_five": rate(hits + 7), "top_class": [], "excluded": out,
+                 "contrast_blind": name == "gradients", "rate_stretched": rate(hits)}
                 for name, family, hits, out in zip(
-                    judges, ("neural", "linear", "neighbour"), (2, 5, 0), ("", "", "right on real records only 71 % of the time"), strict=True
+                    judges, ("convolutional net with augmentation", "shrinkage linear discriminant analysis", "nearest neighbour on gradient directions"), (2, 5, 0), ("", "", "names only 71% of real records (at least 80% wanted)"), strict=True
                 )
             ],
             "calibration": [
@@ -184,14 +197,84 @@ def _inversion(vault: Vault) -> AttackRecord:
                 for row, hits in (("real records", 37), ("class means", 33), ("grey image", 1), ("labels shifted by one", 1))
             ],
             "classes": [{"label": label, "target_confidence": 0.98, "distance_to_class_mean": 3.1} for label in range(40)],
+            "search": {"loss": "margin", "prior": "spectrum", "steps": 100, "jitter": 0.0},
+            "why_judges": "Other models judge, because the attacked model is sure of any picture made to please it.",
+            "panel": {"lowest": 0.05, "highest": 0.125, "top_five": rate(12), "top_five_chance": 0.125},
             "chance": 0.025,
             "smallest_detectable": 0.0722,
-            "figures": [{"name": "reconstructions", "caption": "Above: reconstructed. Below: mean of the class's records."}],
+            "fewest_hits": 4,
+            "contrast": {"usual": 0.21, "median": 0.34, "faint": 3, "limit": 0.1},
+            "resemblance": [
+                {"row": row, "psnr": over_classes(decibels, 0.4), "ssim": over_classes(alike, 0.02), "feature_distance": over_classes(apart, 0.05)}
+                for row, decibels, alike, apart in (
+                    ("the reconstruction", 15.2, 0.31, 0.72), ("the mean of all training records", 16.7, 0.53, 0.88),
+                    ("the nearest other training record", 21.4, 0.67, 0.31),
+                )
+            ],
+            "ssim_gain": over_classes(-0.22, 0.03),
+            "line_ups": [
+                {"space": "correlation of values", "nearest": [], "whole_gallery": rate(3), "p_value": 0.0803, "of_five": over_classes(0.29, 0.08)},
+                {"space": "features of judge cnn", "nearest": [], "whole_gallery": rate(9), "p_value": 0.00009999, "of_five": over_classes(0.5, 0.1)},
+            ],
+            "findings": [recoverable.find(recoverable.Heard([2, 5], 40), control=None)],
+            "figures": [{"name": drawn.name, "caption": drawn.caption, "boxes": [list(box) for box in drawn.boxes]}],
             "positive_control": {"passed": None, "how": "not run"},
         },
         evidence=vault.put(b"reconstructions of mi_face").sha256,
         caveats=["A likeness of a class is not a copy of a record."],
-        figures=[vault.put(png()).sha256],
+        figures=[vault.put(drawn.png).sha256],
+    )  # fmt: skip
+
+
+def _black_box(vault: Vault) -> AttackRecord:
+    """The same through answers, with its bill."""
+    found = _inversion(vault)
+    bill = {
+        "total": 84_000,
+        "classes": 40,
+        "per_class": 2100.0,
+        "budget_per_class": 3100,
+        "repeated": 12,
+        "price_per_1000": 1.5,
+        "cost": 126.0,
+    }
+    keys = ("evaluators", "chance", "findings", "positive_control", "why_judges")
+    return _record(
+        "inversion_black_box",
+        "model_inversion",
+        knowledge="The attacker sees the model's scores.",
+        metrics=found.metrics,
+        baselines=found.baselines,
+        detail={key: found.detail[key] for key in keys} | {"search": "cma", "searched": "what 40 public records span", "query_ledger": bill},
+    )  # fmt: skip
+
+
+def _swap() -> AttackRecord:
+    """The person or the photo: a leak of records, beside the class question of `_inversion`."""
+    advantage = Estimate(0.163, 0.135, 0.195, 0.95, 40, "Bootstrap over classes")
+    nearest = Estimate(0.975, 0.94, 0.99, 0.95, 74, "Clopper-Pearson for trials grouped by class (Korn & Graubard)")
+    ratio = Estimate(0.962, 0.941, 0.984, 0.95, 40, "Bootstrap over classes").to_dict()
+    rows = (
+        ("the drawing", 0.7, 0.537, 0.163),
+        ("the mean of the class's training records", 0.9, 0.6, 0.3),
+        ("the mean of all training records", 0.54, 0.535, 0.005),
+    )
+    return _record(
+        "inversion_split_swap",
+        "model_inversion",
+        knowledge="The attacker holds the weights of a model and can compute gradients through them.",
+        metrics={"swap_advantage": advantage.to_dict(), "nearest_is_training": nearest.to_dict()},
+        baselines={"swap_advantage": 0.0, "nearest_is_training": 0.5},
+        detail={
+            "findings": [split_swap.judge(advantage, nearest, passed=True).to_dict()],
+            "splits": 2,
+            "twins": "4 models by the recipe (softmax), each trained on 40 of 80 training records",
+            "likeness": "structural similarity (SSIM, data range 1), where 1 is an identical picture",
+            "beside": [dict(zip(("row", "training", "other", "advantage"), row, strict=True)) for row in rows],
+            "single_model": {"note": "weaker evidence than the swap", "classes": 40, "ratios": {"drawn": ratio, "class mean": ratio, "plain grey": ratio}},
+            "chance": 0.5,
+            "positive_control": {"passed": True, "how": "softmax regression trained on one record of each class"},
+        },
     )  # fmt: skip
 
 

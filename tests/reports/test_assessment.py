@@ -1,13 +1,19 @@
+import base64
+import io
 import os
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import report_samples as samples
+from PIL import Image
 from sqlalchemy.orm import Session
 
+from govtool.attacks.inversion import montage
 from govtool.evidence import ledger
 from govtool.evidence.note import Signer
 from govtool.evidence.vault import Vault
@@ -23,9 +29,18 @@ def _fixed_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "new_id", lambda prefix: f"{prefix}-000000000000")
 
 
-def build(session: Session, vault: Vault, now: datetime, kind: str = "assessment", subject: str = "triage@1.2") -> Any:
+def build(
+    session: Session, vault: Vault, now: datetime, kind: str = "assessment", subject: str = "triage@1.2", **more: Any
+) -> Any:
     _, view = REPORTS[kind].build(
-        session, vault, subject, report_id="rep-000000000000", now=now, by=samples.BY, organisation=samples.ORGANISATION
+        session,
+        vault,
+        subject,
+        report_id="rep-000000000000",
+        now=now,
+        by=samples.BY,
+        organisation=samples.ORGANISATION,
+        **more,
     )
     return view
 
@@ -117,7 +132,7 @@ def test_the_report_never_promises_more_than_tests_can_show(session: Session, va
     samples.model(session, vault, now)
     samples.audit(session, vault, now)
     samples.decision(session, vault, now, outcome="GO")
-    text = html(build(session, vault, now)).lower()
+    text = html(build(session, vault, now)).lower().replace("speaks against calling the model anonymous", "")
     for word in ("anonymous", "no risk", "compliant", "guarantee", "safe to"):
         assert word not in text
 
@@ -129,6 +144,37 @@ def test_an_image_that_is_gone_is_named_not_invented(session: Session, vault: Va
     (picture,) = [picture for attack in build(session, vault, now).attacks for picture in attack.pictures]
     assert picture.uri == ""
     assert "evidence verify" in picture.missing
+
+
+def test_reconstructed_pictures_are_blurred_in_the_document_and_absent_from_its_data(
+    session: Session, vault: Vault, now: datetime
+) -> None:
+    """The original's bytes are nowhere, the labels between the pictures are, and only who asks gets it sharp."""
+    samples.model(session, vault, now)
+    rows, labels = np.random.default_rng(3).random((2, 64)), np.arange(2)
+    drawn = montage.draw(rows, rows, labels, (1, 8, 8), ("reconstruction", "mean")).figure("reconstructions", "Two.")
+    samples.audit(session, vault, now, drawn=drawn)
+    view = build(session, vault, now)
+    text = html(view)
+    assert base64.b64encode(drawn.png).decode() not in text
+    (shown,) = re.findall(r'<img src="data:image/png;base64,([^"]+)"', text)
+    seen, original = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("L"), dtype=float)
+        for png in (base64.b64decode(shown), drawn.png)
+    )
+    boxed = np.zeros(seen.shape, dtype=bool)
+    for left, top, width, height in drawn.boxes:
+        boxed[top : top + height, left : left + width] = True
+        assert (
+            seen[top : top + height, left : left + width].std()
+            < original[top : top + height, left : left + width].std()
+        )
+    assert (seen[~boxed] == original[~boxed]).all(), "labels and frames stay readable"
+    assert np.abs(seen - original)[boxed].mean() > 20
+    data = _attachment(REPORTS["assessment"], view).data
+    assert b"base64" not in data
+    assert b"iVBOR" not in data, "no PNG in any disguise that JSON allows"
+    assert base64.b64encode(drawn.png).decode() in html(build(session, vault, now, show_pictures=True))
 
 
 def test_the_attached_values_name_their_records_and_hold_no_drawing(

@@ -14,12 +14,16 @@ def test_the_table_shows_the_ensemble_above_each_of_its_members() -> None:
         "members": [
             {"model": "second@1", "rate": clopper_pearson(5, 20).to_dict(), "only_together": 11, "only_alone": 0}
         ],
+        "leakiest": "second@1",
+        "gain": gain.difference(together, [alone]).to_dict(),
+        "p_value": 2 * 0.5**11,
         "reading": gain.reading(together, {"second@1": alone}),
     }
     (grid,) = ensemble_view.grids({"ensemble": found})
-    assert [row[0] for row in grid.rows] == ["all together", "second@1"]
+    assert [row[0] for row in grid.rows] == ["All together", "second@1, the leakiest"]
     assert grid.rows[0][1].startswith("80.0")
     assert grid.rows[1][2:] == ("11", "0")
+    assert "exact p is 0.00098." in grid.note
     assert grid.note.startswith("Together they leak more than their leakiest member: 16 of 20 classes")
 
 

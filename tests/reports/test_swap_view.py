@@ -48,11 +48,14 @@ def test_an_advantage_above_nothing_is_no_leak_and_an_open_question_is_open() ->
 
 
 def test_the_answer_carries_its_legal_weight() -> None:
-    (answers, beside, single) = attack_view(record(*LOUD), ()).grids
-    assert answers.columns[-1] == "What a leak would mean; no legal advice"
-    assert "Art. 4(1)" in answers.rows[0][-1]
-    assert "may be personal data" in answers.rows[0][-1]
-    assert answers.rows[0][0].startswith("Does what is drawn")
+    view = attack_view(record(*LOUD), ())
+    (answer,) = view.answers
+    assert (answer.verdict, answer.badge.word) == ("FAIL", "leak shown")
+    assert "Art. 4(1)" in answer.weight
+    assert "may be personal data" in answer.weight
+    assert answer.question.startswith("Does what is drawn")
+    assert "nothing of whether a class can be recognised" in answer.apart
+    (beside, single) = view.grids
     assert beside.rows == (("The drawing", "0.700", "0.540", "0.160"),)
     assert single.rows[0] == ("Drawn", "0.980 (0.960–1.010)")
 
@@ -67,3 +70,4 @@ def test_older_records_have_no_such_tables() -> None:
 def test_how_to_read_it_uses_its_own_numbers() -> None:
     texts = [one.text for one in readings([record(*LOUD)])]
     assert any("40 classes" in text and "16.0" in text for text in texts)
+    assert any("about 97 of 100 (91.0–99.0" in text for text in texts)
