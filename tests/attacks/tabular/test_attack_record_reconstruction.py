@@ -113,12 +113,12 @@ def test_a_plain_model_is_not_accused_of_memory_but_its_answers_describe_their_i
 def test_plain_models_are_accused_of_memory_in_no_more_than_one_of_twenty() -> None:
     """Three figures share a doubt of 2.5 % on this side, against a truth of nothing; the finding's limits leave further room."""
     accused = failed = 0
-    for seed in range(1, 31):
+    for seed in range(1, 21):
         found = result(*plain(seed, n=100), seed=seed)
         named = ("excess", "identification_excess", "precision_at_decision_gap")
         accused += any(found.metrics[name].low > 0 for name in named)
         failed += verdicts(found)["record_remembered"] == "FAIL"
-    assert accused <= 3
+    assert accused <= 2
     assert failed == 0
 
 
