@@ -45,6 +45,8 @@ NEAREST_LEAK = 0.60
 CONTROL_ADVANTAGE, CONTROL_NEAREST = 0.10, 0.90
 """What a model of one record per class must show, or the test has no power on these records."""
 CONTROL_PAIRS = 4
+WORSE = 0.10
+"""By how much less often than the target twins may be right about the records that they were trained on."""
 MOST_SPLITS = 64
 """That may be asked for; each costs two trainings and two inversions."""
 
@@ -72,7 +74,7 @@ def run(target: Target, data: AttackData, params: Mapping[str, Any], rng: np.ran
     if isinstance(found, NotTestable):
         return found
     proxy = scene.proxy(target, rng)
-    return _result(data, data.twins, scene, found, proxy, params.get("positive_control"))
+    return _result(data, data.twins, scene, found, proxy, params.get("positive_control"), unlike(target, data))
 
 
 def control(data: AttackData, params: Mapping[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -208,6 +210,30 @@ class Scene:
         return single_model.distance_ratio(drawn, classes, trained, never, rng)
 
 
+def unlike(target: Target, data: AttackData) -> str:
+    """Why twins that remember nothing say nothing of the target; '' where they fit their own records as it fits its members.
+
+    The control does not see it: its models are trained by no recipe of the spec.
+    """
+    assert data.twins is not None
+    members = data.members
+
+    def right(model: Target, rows: Labels) -> float:
+        return float((model.labels(members.features[rows]) == members.labels[rows]).mean())
+
+    pairs = zip(data.twins.models, data.twins.halves, strict=True)
+    own = float(
+        np.mean([right(one, rows) for models, halves in pairs for one, rows in zip(models, halves, strict=True)])
+    )
+    whole = right(target, np.arange(len(members)))
+    if own >= whole - WORSE:
+        return ""
+    return (
+        f"the models trained by the spec's recipe are right about {own:.0%} of their own training records and the target about "
+        f"{whole:.0%}, so they were not trained as it was"
+    )
+
+
 def judge(advantage: Estimate, nearest: Estimate, *, passed: bool | None) -> Finding:
     """Whether records trained on are shown; by limits measured on faces, never a pass without a planted leak found."""
     found = decide(
@@ -228,10 +254,18 @@ def _result(
     found: Measured,
     proxy: dict[str, Any] | None,
     control: Mapping[str, Any] | None,
+    unlike: str,
 ) -> AttackResult:
     passed = None if control is None else bool(control["passed"])
     finding = judge(found.advantage, found.nearest, passed=passed)
-    failed = passed is False and finding.verdict is not Verdict.FAIL  # a leak that was found needs no proof of power
+    void = ""
+    if finding.verdict is not Verdict.FAIL:  # a leak that was found needs no proof of power
+        failed = (
+            f"the test did not succeed on models made to remember ({control['how']})" if control and not passed else ""
+        )
+        if reason := failed or unlike:
+            void = f"{reason}, so its figures show nothing"
+            finding = replace(finding, verdict=Verdict.INCONCLUSIVE, reason=f"The figures do not count: {reason}.")
     return AttackResult(
         attack=NAME,
         family=assembly.FAMILY,
@@ -261,9 +295,7 @@ def _result(
             "positive_control": dict(control) if control else {"passed": None, "how": "not run"},
         },
         caveats=_caveats(data, twins, scene, found, control),
-        void=f"the test did not succeed on models made to remember ({control['how']}), so its figures show nothing"
-        if control is not None and failed
-        else "",
+        void=void,
     )
 
 

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from attack_worlds import TorchTarget, Undifferentiable, digit_softmax, digit_twins
 
 from govtool.access import Access
@@ -203,3 +204,25 @@ def test_what_cannot_be_asked_is_not_asked() -> None:
 def test_a_shape_that_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="64 features"):
         attack(*digits(each=2), shape=[8, 9])
+
+
+def test_twins_that_learnt_nothing_say_nothing_of_the_target() -> None:
+    """A recipe that hardly trains gives twins that remember nobody, whatever the target remembers."""
+    target, data = digits(splits=2, steps=1)
+    found = attack(target, data, positive_control={"passed": True, "how": "planted"})
+    assert "were not trained as it was" in found.void
+    (finding,) = found.detail["findings"]
+    assert finding["verdict"] == "INCONCLUSIVE"
+    assert "were not trained as it was" in finding["reason"]
+    assert split_swap.unlike(target, digits(splits=2)[1]) == ""
+
+
+def test_a_leak_that_twins_show_needs_no_target_like_them() -> None:
+    _, data = digits(each=2)
+    sure = TorchTarget(digit_softmax(3)[0].module(), n_classes=10)
+    assert data.twins is not None
+    half = [(pair[0], TorchTarget(torch.nn.Linear(64, 10), n_classes=10)) for pair in data.twins.models]
+    worse = replace(data, twins=replace(data.twins, models=half))
+    assert split_swap.unlike(sure, worse)
+    found = attack(sure, data, positive_control={"passed": True, "how": "planted"})
+    assert (found.void, found.detail["findings"][0]["verdict"]) == ("", "FAIL")
