@@ -164,11 +164,12 @@ def test_the_table_of_decisions_has_the_imputation_on_the_same_records_beside_it
         "gain": None,
     }
     found.detail["findings"] = [{"question": "attribute_inferable", "verdict": "FAIL", "reason": "Sex, precision."}]
-    grids = {grid.title: grid for grid in attack_view(found, ()).grids}
+    view = attack_view(found, ())
+    grids = {grid.title: grid for grid in view.grids}
     table = grids["Where the model decides: sex"]
     assert [row[2].split(" (")[0] for row in table.rows] == [
         "100.0 %".replace(" ", "\N{NO-BREAK SPACE}"),
         "too few to say",
     ]
     assert "+39.2 (+37.2 to +41.2) percentage points" in table.note
-    assert grids["What it answers"].rows[0][1] == "FAIL"
+    assert [answer.verdict for answer in view.answers] == ["FAIL"]
