@@ -4,7 +4,7 @@ Answers are made worse in place; defences in training are trained here by the mo
 deployment shows: it is what it could show, so no gate decides by it.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from govtool.attacks.defences import measures, trial
 from govtool.attacks.defences.measures import Defended
 from govtool.attacks.defences.trial import Bought, Row
 from govtool.attacks.interface import AttackData, AttackResult, Records, Target
+from govtool.attacks.inversion import assembly as inversion
 from govtool.audits import data, factories
 from govtool.audits import plan as plans
 from govtool.audits import recipe as recipes
@@ -145,6 +146,7 @@ def _measure(plan: Plan, vault: Vault, progress: Progress) -> AttackResult:
     ).target
     for group in data.LABELLED:
         data.check_labels(getattr(records, group), whole.n_classes, group)
+    _check_fit(plan.spec, records, whole.n_classes)
     checked = validity.check(records, runtime.rng(plan.spec.seed, "validity"))
     rows: list[tuple[Row, Row | None]] = []
     again = trained(plan.recipe, plan.spec, whole.n_classes, records)
@@ -169,14 +171,46 @@ def _records(plan: Plan) -> AttackData:
             raise InputError(f"{group} have {found.features.shape[1]} features, members {width}")
     if both := data.shared(members, nonmembers):
         raise InputError(f"{both} non-members are also members", hint="name records that the model was not trained on")
+    _disjoint(groups)
     return AttackData(
         members, nonmembers, groups["population"], groups["evaluation"], public=groups[data.PUBLIC], unit="record"
     )
 
 
+_APART = (
+    ("evaluation", "members", "the judges would know the answers"),
+    (data.PUBLIC, "members", "the attacker would know the answers"),
+    (data.PUBLIC, "evaluation", "the attacker would know what the judges know"),
+    ("population", "members", "the student of a distillation must never see a member"),
+    ("population", "nonmembers", "the student of a distillation would know what counts as never seen"),
+)
+
+
+def _disjoint(groups: Mapping[str, Records | None]) -> None:
+    """Raises InputError: records stand in two groups that must have none in common."""
+    for group, other, otherwise in _APART:
+        if both := data.shared(groups[other], groups[group]):
+            raise InputError(
+                f"{both} {group} records are also {other}: {otherwise}",
+                hint=f"name other records under '{group}', or some rows: {{dataset: NAME@VERSION, rows: '0:500'}}",
+            )
+
+
+def _check_fit(spec: DefencesSpec, records: AttackData, n_classes: int) -> None:
+    """Before any work. Raises InputError: a setting that this model or these records cannot have."""
+    most = [k for k in spec.defences.top_k if k >= n_classes]
+    if most and "defences" in spec.model_fields_set:
+        raise InputError(
+            f"top_k: {most[0]} best scores hide nothing of a model with {n_classes} classes",
+            hint=f"give numbers from 1 to {n_classes - 1}",
+        )
+    inversion.picture_shape(records, {"shape": spec.shape})
+
+
 def _answers(plan: Plan, whole: Target, records: AttackData) -> Iterator[Defended]:
     """The model's answers in full, and then behind each defence that touches answers alone."""
     asked = [one for one in plan.spec.defences.settings() if one[0] in measures.MEASURES]
+    asked = [(name, k) for name, k in asked if name != "top_k" or k < whole.n_classes]  # the usual ones, of few classes
     if not asked:
         return
     spread = records.nonmembers.features.std(axis=0).astype(np.float64)

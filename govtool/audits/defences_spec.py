@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from govtool import yamlfile
+from govtool.attacks.inversion.answers import drawing
 from govtool.audits.recipe import Recipe
 from govtool.audits.spec import Sources
 
@@ -59,6 +60,13 @@ class Defences(BaseModel):
     weight_decay: Positive = []
     distillation: bool = False
 
+    @model_validator(mode="after")
+    def _once(self) -> "Defences":
+        asked = self.settings()
+        if twice := [f"{name}: {setting:g}" for name, setting in asked if asked.count((name, setting)) > 1]:
+            raise ValueError(f"{twice[0]} stands there twice")
+        return self
+
     def settings(self) -> list[tuple[str, float]]:
         """Every (defence, setting) asked for, in order; 0 where a defence has none."""
         found = []
@@ -87,7 +95,7 @@ class DefencesSpec(BaseModel):
     defences: Defences = USUAL
     delta: float = Field(default=1e-5, gt=0, lt=1)
     shape: list[Annotated[int, Field(ge=1)]] | None = Field(default=None, min_length=2, max_length=3)
-    queries: int = Field(default=300, ge=1, le=1_000_000)
+    queries: int = Field(default=300, ge=drawing.FEWEST, le=1_000_000)
     seed: int = Field(default=0, ge=0, lt=2**53)
 
     @model_validator(mode="after")

@@ -168,7 +168,8 @@ def _refuse_unfit(stage: Stage, attacks: Mapping[str, Attack]) -> None:
         try:
             attacks[name].fits(stage.records, params)
         except InputError as error:
-            raise InputError(f"attack {name!r}: {error.message}", hint=error.hint) from error
+            said = error.message.removeprefix(f"{name}: ")
+            raise InputError(f"attack {name!r}: {said}", hint=error.hint) from error
 
 
 def _each(

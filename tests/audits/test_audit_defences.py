@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 import typer
 from audit_worlds import RECIPE, D, K
 from typer.testing import CliRunner
@@ -129,3 +130,34 @@ def test_what_cannot_be_asked_is_refused_by_name(world: Any, text: str, said: st
 def test_a_factory_of_somebodys_own_is_not_called_unasked(world: Any) -> None:
     own = TRAINED.replace("{factory_params", "{factory: 'our_nets:wide', factory_params")
     assert isinstance(ask(world, own + "defences: {weight_decay: 0.1}\n").exception, UntrustedArtifactError)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("evaluation: members@1\n", "200 evaluation records are also members: the judges would know the answers"),
+        ("public: members@1\n", "200 public records are also members"),
+        ("evaluation: others@1\npublic: others@1\n", "200 public records are also evaluation"),
+        (
+            TRAINED + "population: held-out@1\ndefences: {distillation: true}\n",
+            "200 population records are also nonmembers",
+        ),
+        (f"defences: {{top_k: [{K}]}}\n", f"hide nothing of a model with {K} classes"),
+        ("shape: [9, 9]\n", "shape 9 x 9 does not fit records"),
+        ("defences: {rounding: [1, 1]}\n", "rounding: 1 stands there twice"),
+        ("queries: 3\n", "queries: input should be greater than or equal to 50"),
+    ],
+)
+def test_what_would_make_the_figures_worthless_is_refused_before_anything_is_measured(
+    world: Any, text: str, said: str
+) -> None:
+    found = ask(world, text)
+    assert isinstance(found.exception, InputError)
+    assert said in found.exception.message
+    with world.read() as session:
+        assert not list(session.scalars(sa.select(AttackRecord)))
+
+
+def test_of_the_usual_defences_those_are_left_out_that_hide_nothing_of_so_few_classes(world: Any) -> None:
+    assert K == 3, "as many as the usual top_k shows"
+    assert [name for name in rows(ask(world, "")) if name.startswith("top_k")] == ["top_k 1 best score"]

@@ -274,6 +274,14 @@ def test_a_module_left_in_training_mode_is_noticed(leaky: bytes) -> None:
     assert probe.unmet(target.access, steady, Access.PROBABILITIES) == ""
 
 
+def test_a_deployment_that_shows_no_answers_is_not_asked_for_any(leaky: bytes) -> None:
+    target = torch_target.open_safetensors(leaky, "mlp", PARAMS, D)
+    shown = base.Exposed(target, frozenset({Access.GRADIENTS}))
+    seen = probe.probe(shown, draw("members")[0])
+    assert (seen.access, seen.decimals, seen.normalised) == (shown.access, None, None)
+    assert probe.unmet(shown.access, seen, Access.GRADIENTS) == ""
+
+
 def test_the_recipe_of_this_world_is_what_the_fixture_was_trained_by() -> None:
     assert RECIPE.factory_params["hidden"] == PARAMS["hidden"]
 

@@ -118,9 +118,7 @@ def _search(
         try:
             members[name] = Member(_in_units(model.module(), asked), torch.from_numpy(classes[asked.classes]))
         except WorkError as error:
-            return NotTestable(
-                f"{name}: the weights are exposed, but there is nothing to differentiate: {error.message}"
-            )
+            return NotTestable(f"{name}: there is nothing to differentiate: {error.message}")
     space = _space(kind, asked)
     seed = int(rng.integers(2**63))
 

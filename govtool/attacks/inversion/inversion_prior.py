@@ -48,7 +48,7 @@ def _search(
     try:
         module = target.module()
     except WorkError as error:
-        return NotTestable(f"the weights are exposed, but there is nothing to differentiate: {error.message}")
+        return NotTestable(f"there is nothing to differentiate: {error.message}")
     if asked.generator is None and params.get("generator") is not None:
         return NotTestable("a generator is named and was not handed over")
     prior = choice.prior(asked, params.get("prior", choice.AUTO), rng)

@@ -42,7 +42,7 @@ def _search(
     try:
         module = target.module()
     except WorkError as error:
-        return NotTestable(f"the weights are exposed, but there is nothing to differentiate: {error.message}")
+        return NotTestable(f"there is nothing to differentiate: {error.message}")
     how = settings.chosen(module, asked.shape, params)
     found = ascent.reconstruct(module, asked, how, rng, str(params.get("device", "cpu")))
     return replace(found, caveats=(NO_PRIOR,))

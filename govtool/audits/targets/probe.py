@@ -50,6 +50,8 @@ def probe(target: Target, features: Features) -> Capabilities:
     """
     sample = features[:_SAMPLE]
     raw = target.look(sample) if isinstance(target, HttpTarget) else {}
+    if not target.access & (base.SOFT | {Access.LABELS}):  # only gradients or embeddings: no answer to compare
+        return Capabilities(target.access, True, 0.0, None, None)
     if not target.access & base.SOFT:
         first, second = _again(target).labels(sample), _again(target).labels(sample)
         same = bool((first == second).all())

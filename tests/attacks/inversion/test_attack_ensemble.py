@@ -140,7 +140,7 @@ def test_a_member_without_a_differentiable_form_is_named() -> None:
     forest = Companion("forest@1", Undifferentiable(target.model, n_classes=10), SAME)
     found = ensemble.run(target, replace(data, companions=(forest,)), QUICK, np.random.default_rng(0))
     assert isinstance(found, NotTestable)
-    assert found.reason.startswith("forest@1: the weights are exposed, but there is nothing to differentiate")
+    assert found.reason.startswith("forest@1: there is nothing to differentiate")
 
 
 def test_a_model_alone_is_no_ensemble() -> None:
