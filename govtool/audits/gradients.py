@@ -191,6 +191,11 @@ def settle(
 def _attempt(vault: Vault, settled: Settled, at: str, progress: Progress) -> Outcome:
     spec = settled.spec
     groups = {group: data.read(settled.sources[group]) for group in GROUPS}
+    if both := data.shared(groups["records"], groups["public"]):
+        raise InputError(
+            f"{both} public records are among the records behind the updates: the attacker would know the answers",
+            hint="name records of other people under 'public'",
+        )
     width = _width(groups, spec)
     opened = opener.open_target(
         settled.version,

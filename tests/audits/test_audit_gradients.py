@@ -119,6 +119,7 @@ def test_without_the_truth_nothing_is_claimed(invoke: Any) -> None:
     assert "recovered" not in done.stdout
 
 
+@pytest.mark.slow
 def test_updates_can_be_made_here_at_two_stages_and_defended(invoke: Any, world: Any) -> None:
     spec = "simulate: {updates: 10, records: 1, at: [registered, untrained]}\nrange: [0, 1]\nattacks: [first_layer]\n"
     done = invoke(spec, "--defences", "--pictures")
@@ -175,6 +176,7 @@ SPECS = [
     ("update: {records: 3}\nrecords: behind@1\nrange: [0, 1]\n", True, "4 rows are named"),
     ("update: {records: 4}\nshape: [8, 9]\nrange: [0, 1]\n", True, "different numbers of features"),
     ("update: {records: 4}\nrange: [1, 0]\n", True, "lower to the higher"),
+    ("update: {records: 4}\nrecords: behind@1\npublic: visits@1\n", True, "4 public records are among the records"),
     ("client: {local_steps: 3}\n", False, "need their learning_rate"),
     ("attacks: [lira]\n", False, "unknown attack 'lira'"),
     ("updates: 3\n", False, "updates"),

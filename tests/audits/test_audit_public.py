@@ -38,6 +38,7 @@ def outcome(world: Any, spec: str, **given: Any) -> AttackRecord:
         return next(row for row in session.scalars(query) if row.attack == "inversion_prior")
 
 
+@pytest.mark.slow
 def test_a_spec_that_says_nothing_of_public_records_did_not_ask(world: Any) -> None:
     found = outcome(world, SPEC)
     assert (found.status, found.reason.split(",")[0]) == ("not_requested", "no public records were given")
@@ -48,6 +49,7 @@ def test_naming_the_attack_without_public_records_is_not_testable(world: Any) ->
     assert (found.status, found.reason.split(",")[0]) == ("not_testable", "no public records were given")
 
 
+@pytest.mark.slow
 def test_with_public_records_it_is_run_by_default(world: Any) -> None:
     found = outcome(world, SPEC + "public: strangers@1\n")
     assert found.status in ("completed", "void"), found.reason

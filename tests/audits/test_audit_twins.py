@@ -53,6 +53,7 @@ def test_the_same_seed_gives_the_same_models_and_another_gives_others() -> None:
     assert not np.allclose(one, other)
 
 
+@pytest.mark.slow
 def test_a_recipe_with_differential_privacy_trains_twins_too() -> None:
     pytest.importorskip("opacus")
     private = Recipe(factory="softmax", epochs=1, dp=Dp(noise_multiplier=1.0, delta=1e-5))
@@ -136,6 +137,7 @@ def test_two_records_of_a_class_per_twin_are_found_in_a_real_run(world: Any) -> 
     assert record.evidence_sha256 is not None
 
 
+@pytest.mark.slow
 def test_with_a_recipe_it_is_run_unasked_and_without_one_the_run_says_why_not(world: Any) -> None:
     world.audit("marked@1", RECIPE_YAML + "references: 0\npositive_control: false\nseed: 7\n")
     record = record_of(world)

@@ -20,6 +20,7 @@ def record(ws: Any) -> AttackRecord:
         return session.scalars(sa.select(AttackRecord).where(AttackRecord.attack == "record_reconstruction")).one()
 
 
+@pytest.mark.slow
 def test_a_run_that_names_it(registered: Any) -> None:
     registered.audit("leaky@1", GROUPS + "attacks: {record_reconstruction: {known: [0, 1, 2, 3, 4, 5]}}\n")
     found = record(registered)

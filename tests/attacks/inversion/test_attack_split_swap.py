@@ -115,6 +115,7 @@ def test_no_power_voids_silence_but_not_a_leak() -> None:
     assert loud.detail["findings"][0]["verdict"] == "FAIL"
 
 
+@pytest.mark.slow
 def test_without_a_control_nothing_passes_and_the_result_says_so() -> None:
     found = attack(*digits())
     assert found.detail["findings"][0]["verdict"] != "PASS"

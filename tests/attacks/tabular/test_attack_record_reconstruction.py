@@ -92,6 +92,7 @@ def verdicts(found: AttackResult) -> dict[str, str]:
     return {one["question"]: one["verdict"] for one in found.detail["findings"]}
 
 
+@pytest.mark.slow
 def test_records_learnt_by_heart_come_out() -> None:
     found = result(*remembering(0), positive_control={"passed": True, "how": ""})
     assert found.metrics["excess"].low > 0.1
@@ -122,6 +123,7 @@ def test_plain_models_are_accused_of_memory_in_no_more_than_one_of_twenty() -> N
     assert failed == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [KNOWN, []])
 def test_what_was_planted_is_found(known: list[int]) -> None:
     target, data = plain(0)
