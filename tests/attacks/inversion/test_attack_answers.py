@@ -125,8 +125,8 @@ def test_whatever_is_hidden_the_reading_sums_to_one_and_keeps_the_best(seed: int
 
 
 def test_log_odds_are_no_finer_than_the_answers() -> None:
-    found = reading.log_odds(np.array([[0.5, 1.0, 0.0]]), Precision(0.1))
-    assert found[0] == pytest.approx([0, np.log(0.95 / 0.05), -np.log(0.95 / 0.05)])
+    found = reading.log_odds(np.array([[0.5, 0.5], [1.0, 0.0]]))
+    assert found == pytest.approx(np.array([[0, 0], np.log(0.95 / 0.05) * np.array([1, -1])]))
 
 
 def question(shape: tuple[int, int, int] | None, features: int, public: Features | None = None) -> Question:
@@ -196,9 +196,32 @@ def linear(latents: FloatArray) -> FloatArray:
 
 def test_the_stand_in_learns_a_linear_target_from_its_probabilities() -> None:
     latents = np.random.default_rng(0).standard_normal((400, 3))
-    found = surrogate.fit(latents, linear(latents))
+    found = surrogate.fit(latents, linear(latents), decay=1e-5)
     centred = found.weights - found.weights.mean(axis=1, keepdims=True)  # what all classes share means nothing
     assert centred == pytest.approx(WEIGHTS - WEIGHTS.mean(axis=1, keepdims=True), abs=0.1)
+
+
+@pytest.mark.parametrize("answer", [[0.6, np.nan, np.nan], [0.6, 0.0, 0.0]])
+def test_hidden_scores_count_by_their_sum(answer: list[float]) -> None:
+    """Where nothing varies only the bias is learnt: 0.6 for the class shown, and the rest shared as nothing speaks against it."""
+    found = surrogate.fit(np.zeros((50, 2)), np.tile(answer, (50, 1)))
+    chances = np.exp(found.bias) / np.exp(found.bias).sum()
+    assert chances == pytest.approx([0.6, 0.2, 0.2], abs=1e-3)
+
+
+def test_rounded_scores_that_sum_to_more_than_one_are_scaled() -> None:
+    shown, hidden, rest = surrogate._known(np.array([[0.6, 0.6, 0.0], [0.7, 0.2, 0.0], [0.5, 0.3, 0.2]]))
+    assert shown == pytest.approx(np.array([[0.5, 0.5, 0], [0.7, 0.2, 0], [0.5, 0.3, 0.2]]))
+    assert hidden.tolist() == [[False, False, True], [False, False, True], [False, False, False]]
+    assert rest[:, 0] == pytest.approx([0, 0.1, 0])
+
+
+def test_one_score_of_many_is_enough_to_learn_the_others() -> None:
+    """Class 2 against 1 is never seen side by side: only the best score is shown, and the two are told apart all the same."""
+    latents = np.random.default_rng(0).standard_normal((3000, 3))
+    found = surrogate.fit(latents, degraded.best(linear(latents), 1), decay=1e-5)
+    centred = found.weights - found.weights.mean(axis=1, keepdims=True)
+    assert centred == pytest.approx(WEIGHTS - WEIGHTS.mean(axis=1, keepdims=True), abs=0.3)
 
 
 def test_what_is_typical_by_hand() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from govtool.attacks.interface import FloatArray, Labels
-from govtool.attacks.inversion.answers import reading, space
+from govtool.attacks.inversion.answers import space
 from govtool.attacks.inversion.answers.ledger import Ask, Ledger, Terms
 from govtool.attacks.inversion.answers.space import Space
 from govtool.attacks.inversion.answers.surrogate import Answer
@@ -20,7 +20,7 @@ BLOCK = 1 << 12
 """Records made at a time: a round of a hundred classes would not fit in memory at once."""
 NO_PUBLIC = (
     "No public records were given (public: in the spec), so the search was among {what} and not among likely records; an "
-    "attacker who has any would draw more."
+    "attacker who has some may draw better ones."
 )
 
 
@@ -32,9 +32,7 @@ def draw(
 
     def answer(latents: FloatArray) -> FloatArray:
         blocks = range(0, len(latents), BLOCK)
-        rounds = [ledger(asked.bounds.from_units(where.decode(latents[i : i + BLOCK]))) for i in blocks]
-        answers = np.concatenate(rounds)
-        return reading.whole(answers, reading.Precision.of(answers))
+        return np.concatenate([ledger(asked.bounds.from_units(where.decode(latents[i : i + BLOCK]))) for i in blocks])
 
     units = where.decode(search(answer, where, asked.classes, ledger.left - len(asked.classes), rng))
     inputs = asked.bounds.from_units(units)

@@ -68,18 +68,16 @@ def _start(
     most = max(1, int(budget * POOL))
     public = space.starts[rng.permutation(len(space.starts))[:most]]
     pool = np.concatenate([public, space.draw(most - len(public), rng)])
-    chances = answer(pool)
-    odds = reading.log_odds(chances, reading.Precision.of(chances))[:, classes]
+    odds = reading.log_odds(answer(pool))[:, classes]
     return pool[odds.argmax(axis=0)], len(pool)
 
 
 def _misfit(answer: Answer, latents: FloatArray, classes: Labels) -> FloatArray:
     """(classes, population) what is to be small: softplus(GOAL - log odds) + DISTANCE / 2 |latent|^2."""
     count, population, size = latents.shape
-    chances = answer(latents.reshape(-1, size)).reshape(count, population, -1)
-    own = chances[np.arange(count)[:, None], np.arange(population), classes[:, None]]
-    odds = reading.log_odds(own, reading.Precision(0.0))
-    return np.asarray(np.logaddexp(0, GOAL - odds) + DISTANCE / 2 * (latents**2).sum(axis=2), dtype=np.float64)
+    odds = reading.log_odds(answer(latents.reshape(-1, size))).reshape(count, population, -1)
+    own = odds[np.arange(count)[:, None], np.arange(population), classes[:, None]]
+    return np.asarray(np.logaddexp(0, GOAL - own) + DISTANCE / 2 * (latents**2).sum(axis=2), dtype=np.float64)
 
 
 def _utilities(population: int) -> FloatArray:

@@ -86,7 +86,8 @@ def whole(answers: FloatArray, precision: Precision) -> FloatArray:
     return np.asarray(filled / filled.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def log_odds(probabilities: FloatArray, precision: Precision) -> FloatArray:
-    """(n, classes) log p / (1 - p), no finer than the answers are."""
-    kept = np.clip(probabilities, precision.least, 1 - precision.least)
+def log_odds(answers: FloatArray) -> FloatArray:
+    """(n, classes) log p / (1 - p) of answers as they are shown, no finer than they are."""
+    precision = Precision.of(answers)
+    kept = np.clip(whole(answers, precision), precision.least, 1 - precision.least)
     return np.asarray(np.log(kept) - np.log1p(-kept), dtype=np.float64)

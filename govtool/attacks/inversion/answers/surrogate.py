@@ -4,6 +4,7 @@ An answer tells about every class, so all classes share all queries: the attacke
 Ristenpart, USENIX Security 2016) a multinomial logistic regression of the target over the latent space, asks again about
 the records that it finds most typical of each class, and learns again. Fitted by cross-entropy on whatever the answers say,
 it reads rounded scores, a few best scores and plain labels alike: what rounding hides in one answer, many show together.
+Scores that are hidden or rounded to 0 count by their sum, which is known, and not one by one, which would be guessing.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from govtool.attacks.interface import FloatArray, Labels
+from govtool.attacks.interface import FloatArray, Labels, Mask
 from govtool.attacks.inversion.answers.space import Space
 
 Answer = Callable[[FloatArray], FloatArray]
-"""(n, size) latents -> (n, all classes) probabilities."""
+"""(n, size) latents -> (n, all classes) probabilities as they are shown: hidden ones NaN, rounded ones perhaps 0."""
 
 # Frozen on ten people of a face database whom no reported figure contains.
 ROUNDS = 3
@@ -23,13 +24,14 @@ FIRST = 1 / 3
 """Share of the budget for typical records, before anything is known."""
 WIDE = 1.5
 """Their spread, in that of public records: further out, more classes are named."""
-WEIGHT_DECAY = 1e-4
+WEIGHT_DECAY = 3e-4
 LABELS_WEIGHT_DECAY = 1e-3
 """The same where answers are labels: they are certain of everything, and weights would grow until all of them fit."""
 GOAL = 10.0
 """Log odds to strive for."""
 DISTANCE = 0.1
 """Weight of the squared length of a latent, halved: what the attacker believes of records before asking."""
+_TINY = 1e-300
 _NEAREST, _FURTHEST = 0.3, 1.1
 """Later questions lie on the way from the mean to the present reconstruction, and a little beyond."""
 
@@ -82,26 +84,40 @@ def _around(found: FloatArray, each: int, space: Space, rng: np.random.Generator
 
 
 def fit(latents: FloatArray, answers: FloatArray, decay: float = WEIGHT_DECAY) -> Linear:
-    """Multinomial logistic regression on (n, classes) probabilities, by L-BFGS from zero. No randomness."""
+    """Multinomial logistic regression on (n, classes) answers, by L-BFGS from zero. No randomness."""
     from scipy.optimize import minimize
 
     scale = max(float(latents.std()), 1e-9)
     inputs = np.hstack([latents / scale, np.ones((len(latents), 1))])
     shape = inputs.shape[1], answers.shape[1]
+    shown, hidden, rest = _known(answers)
+    mass = shown.sum(axis=1, keepdims=True) + rest
 
     def loss(flat: FloatArray) -> tuple[float, FloatArray]:
         weights = flat.reshape(shape)
         logits = inputs @ weights
         logs = logits - _logsumexp(logits)[:, None]
+        chances = np.exp(logs)
+        unseen = np.where(hidden, chances, 0)
+        together = np.maximum(unseen.sum(axis=1, keepdims=True), _TINY)
         decayed = weights.copy()
         decayed[-1] = 0  # the bias is free
-        value = -(answers * logs).sum() / len(inputs) + decay * (decayed**2).sum()
-        slope = inputs.T @ (np.exp(logs) * answers.sum(axis=1, keepdims=True) - answers) / len(inputs)
+        value = -((shown * logs).sum() + (rest * np.log(together)).sum()) / len(inputs) + decay * (decayed**2).sum()
+        slope = inputs.T @ (chances * mass - shown - rest * unseen / together) / len(inputs)
         return float(value), (slope + 2 * decay * decayed).ravel()
 
     found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
     weights = found.reshape(shape)
     return Linear(weights[:-1] / scale, weights[-1])
+
+
+def _known(answers: FloatArray) -> tuple[FloatArray, Mask, FloatArray]:
+    """(n, classes) what is shown, summing to 1 at most; which classes are not; and (n, 1) what these have together."""
+    hidden = np.isnan(answers) | (answers <= _TINY)
+    shown = np.where(hidden, 0.0, answers)
+    total = shown.sum(axis=1, keepdims=True)
+    rest = np.maximum(1 - total, 0) * hidden.any(axis=1, keepdims=True)
+    return shown / np.maximum(total, 1), hidden, rest
 
 
 def invert(model: Linear, classes: Labels) -> FloatArray:
