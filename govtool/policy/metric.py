@@ -313,7 +313,11 @@ def _weight(one: Judged, verdict: Verdict) -> float:
 
 def _nobody_tested(metric: Metric, records: Sequence[AttackFact]) -> str:
     sentence = f"Nobody has tested {metric.question}"
-    reasons = sorted({f"{attack.attack}: {because(attack)}" for attack in records if attack.reason})
+    given: dict[str, set[str]] = {}
+    for attack in records:
+        if attack.reason:
+            given.setdefault(because(attack), set()).add(attack.attack)
+    reasons = sorted(f"{', '.join(sorted(names))}: {reason}" for reason, names in given.items())
     return f"{sentence} ({'; '.join(reasons)})." if reasons else f"{sentence}: no such attack was run on this version."
 
 
