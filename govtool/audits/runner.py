@@ -189,7 +189,7 @@ def _each(
     runnable = [name for name, hindrance in hindered.items() if hindrance is None]
     families = {attacks[name].family for name in runnable}
     shared = {MEMBERSHIP: share(stage, book.vault, progress, engine)} if MEMBERSHIP in families else {}
-    if compared := families & {attribute.FAMILY, whole_records.FAMILY}:
+    if compared := {attacks[name].family for name in runnable if _compares(attacks[name])}:
         params = attribute.compare(stage, shared[MEMBERSHIP].params if shared else None)
         shared |= {one: Shared(stage.asked, params, None, {"seed": stage.plan.spec.seed}, {}, ()) for one in compared}
     weights = any(attacks[name].family == PROPERTY and attacks[name].needs is Access.WEIGHTS for name in runnable)
@@ -206,6 +206,11 @@ def _each(
         found.append(AttackSummary(row.id, name, row.family, row.status, row.reason, row.metrics, row.duration_s))
     progress("attacks", len(attacks), len(attacks))
     return found
+
+
+def _compares(attack: Attack) -> bool:
+    """Whether it is read beside what can be known without the model, and so needs members and non-members alike."""
+    return attack.family == attribute.FAMILY or attack.name == whole_records.NAME
 
 
 def _superseded(

@@ -236,7 +236,7 @@ def _of_a_number(stage: Stage, attack: Attack) -> tuple[str, str]:
     """An attack on classes has no meaning for a regression; one on attributes or properties has, and is not made yet."""
     if attack.family in (MEMBERSHIP, INVERSION):
         return "not_applicable", "the attack reads classes or their confidences, and the model predicts a number"
-    asked = _WHERE_NAMED.get(attack.family)
+    asked = _question_of(attack)
     found = asked(stage) if asked else None
     if found is not None and found[0] == "not_requested":
         return found
@@ -245,8 +245,8 @@ def _of_a_number(stage: Stage, attack: Attack) -> tuple[str, str]:
 
 def _not_given(stage: Stage, attack: Attack) -> tuple[str, str] | None:
     """What the spec must say for an attack to have a question; a spec that says nothing of it did not ask."""
-    if attack.family in _WHERE_NAMED:
-        return _WHERE_NAMED[attack.family](stage)
+    if asked := _question_of(attack):
+        return asked(stage)
     if attack.needs_companions and (found := companions.obstacle(stage.plan.company, stage.plan.spec)):
         return found
     if attack.needs_public and stage.records.public is None and attack.name not in stage.brought:
@@ -281,9 +281,13 @@ def _no_worlds(stage: Stage) -> tuple[str, str] | None:
 _WHERE_NAMED: Mapping[str, Callable[[Stage], tuple[str, str] | None]] = {
     PROPERTY: _no_worlds,
     attribute.FAMILY: attribute.obstacle,
-    whole_records.FAMILY: whole_records.obstacle,
+    whole_records.NAME: whole_records.obstacle,
 }
-"""Families that ask a question of their own, and are not run unless the spec puts it."""
+"""Families, and attacks, that ask a question of their own, and are not run unless the spec puts it."""
+
+
+def _question_of(attack: Attack) -> Callable[[Stage], tuple[str, str] | None] | None:
+    return _WHERE_NAMED.get(attack.name) or _WHERE_NAMED.get(attack.family)
 
 
 def _mixed(stage: Stage, attack: Attack) -> str:

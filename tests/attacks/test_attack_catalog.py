@@ -46,7 +46,13 @@ def run(name: str, access: frozenset[Access]) -> Outcome:
         return run_property(name, access)
     inverts = ATTACKS[name].family == "model_inversion"
     shown: dict[str, dict[str, Any]] = (
-        {name: {"shape": [8, 8]}} if inverts else {"augmentation": {"shape": [4, 5]}, "boundary": {"queries": 8}}
+        {name: {"shape": [8, 8]}}
+        if inverts
+        else {
+            "augmentation": {"shape": [4, 5]},
+            "boundary": {"queries": 8},
+            "record_reconstruction": {"known": []},
+        }
     )
     target, data = digit_softmax(3) if inverts else planted()
     if ATTACKS[name].needs_public:

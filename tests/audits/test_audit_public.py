@@ -105,7 +105,7 @@ def test_somebodys_factory_is_not_called_because_a_registration_names_it(world: 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("maker@1", "should be a valid dictionary"),
+        ("maker@1", "says which registered model draws"),
         ("{model: maker@1}", "latent: Field required"),
         ("{model: maker@1, latent: 0}", "latent: Input should be greater than or equal to 1"),
         ("{model: maker@1, latent: 5, size: 3}", "size: Extra inputs are not permitted"),

@@ -87,7 +87,7 @@ def test_the_run_is_evidence_and_can_be_listed_and_shown(invoke: Any, world: Any
     assert "of leaky@1 (synthetic data made from patients@1): completed" in shown
     assert "150 original, 150 control" in shown
     assert "linkability_risk: 0." in shown
-    assert "inference: not_requested" in shown
+    assert "not_requested  singling_out, inference" in shown
     assert "leaky@1" in CliRunner().invoke(audit.app, ["list"]).stdout
     with world.read() as session:
         row = session.get_one(AuditRun, run)

@@ -71,7 +71,7 @@ def test_a_model_behind_itself_is_no_different(leaky: tuple[TorchTarget, AttackD
 
 def test_inversion_uses_what_the_defence_leaves() -> None:
     target, data = digit_softmax(3)
-    params = {"shape": [8, 8], "queries": 60}
+    params = {"shape": [8, 8], "queries": 200}
     whole = trial.inversion(measures.nothing(target), data, params, 0)
     assert isinstance(whole, trial.Inversion)
     assert whole.how == "through the weights"

@@ -159,9 +159,9 @@ def test_a_prior_needs_public_records() -> None:
     ("params", "said"),
     [
         ({"space": "dreams"}, "space 'dreams'"),
-        ({"response": "louder"}, "one_hot"),
-        ({"steps": 0}, "steps 0"),
-        ({"steps": True}, "steps True"),
+        ({"response": "louder"}, "unknown response"),
+        ({"steps": 0}, "not 0"),
+        ({"steps": True}, "not True"),
     ],
 )
 def test_a_parameter_that_means_nothing_is_refused(params: dict[str, Any], said: str) -> None:
